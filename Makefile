@@ -1,0 +1,49 @@
+# make help tells what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit check format bench lock clean
+
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: ## all that is needed, into .venv; names and installs what the system lacks
+	@bin/setup
+
+demo: setup ## the station with virtual devices, until Ctrl-C
+	@exec .venv/bin/station demo
+
+test: setup ## everything: checks, unit, contract and system tests, PostgreSQL included
+	@$(MAKE) --no-print-directory check
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest tests/unit -q
+	$(PY) -m coverage report --fail-under=95
+	$(PY) -m pytest tests/contract tests/system -q
+
+unit: setup ## the unit tests alone
+	$(PY) -m pytest tests/unit -q
+
+check: setup ## lint, format, types, layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+format: setup ## let ruff put things in order
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+bench: setup ## measure; prints figures, judges nothing
+	$(PY) -m bench.ingest
+	$(PY) -m bench.command
+
+lock: setup ## take newer versions within pyproject's bounds into the lock files
+	.venv/bin/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements.lock
+	.venv/bin/uv pip compile -q --upgrade pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements.lock -o requirements-dev.lock
+
+clean: ## all that make made; the demo's data too
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from station_core.devices.activity import Activity, ActivityPage, line
+from station_core.devices.model import Status
+from station_core.devices.ports import Loaded
+from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, Malformed, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from station_core.clock import Randomness
+    from station_core.devices.credentials import Credential
+    from station_core.devices.model import Device
+    from station_core.devices.ports import DeviceChange
+    from station_core.devices.types import DeviceType
+    from station_core.errors import StationError
+    from station_core.journal import Batch, Delivery
+
+T = TypeVar("T")
+
+
+class MemoryDeviceStore:
+    """
+    A `DeviceStore` without a database; what it holds outlives the station that uses it, as a disk would.
+
+    `trouble` is what every call raises while it is set, instead of having an effect; `zones` are the zones that exist.
+    """
+
+    def __init__(self, randomness: Randomness) -> None:
+        self._randomness = randomness
+        self._devices: dict[str, Device] = {}
+        self._credentials: dict[str, Credential] = {}
+        self._feed: list[Activity] = []
+        self._last_batch = 0
+        self._deliveries: list[tuple[int, Delivery]] = []
+        self.types: Sequence[DeviceType] = ()
+        self.zones: set[str] = set()
+        self.trouble: StationError | None = None
+
+    async def load(self) -> Loaded:
+        """See `DeviceStore`."""
+        return await self._atomic(self._load)
+
+    async def commit(self, batch: Batch[DeviceChange]) -> None:
+        """See `Keeper`."""
+        await self._atomic(lambda: self._commit(batch))
+
+    async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
+        """See `DeviceStore`."""
+        found = await self._atomic(lambda: self._by_external_id(external_id))
+        return None if found is None else (found, self._credentials.get(found.id))
+
+    async def add(self, device: Device, credential: Credential) -> None:
+        """See `DeviceStore`."""
+
+        def add() -> None:
+            if self._by_external_id(device.external_id) is not None:
+                raise ExternalIdTaken
+            self._check_zone(device.zone_id)
+            self._devices[device.id] = device
+            self._credentials[device.id] = credential
+
+        await self._atomic(add)
+
+    async def rename(self, device: Device) -> None:
+        """See `DeviceStore`."""
+
+        def rename() -> None:
+            self._check_zone(device.zone_id)
+            kept = self._known(device.id)
+            self._devices[device.id] = replace(
+                kept, name=device.name, zone_id=device.zone_id, updated_at=device.updated_at
+            )
+
+        await self._atomic(rename)
+
+    async def remove(self, device_id: str) -> None:
+        """See `DeviceStore`."""
+
+        def remove() -> None:
+            self._known(device_id)
+            del self._devices[device_id]
+            self._credentials.pop(device_id, None)
+
+        await self._atomic(remove)
+
+    async def replace_types(self, types: Sequence[DeviceType]) -> None:
+        """See `DeviceStore`."""
+
+        def keep() -> None:
+            self.types = tuple(types)
+
+        await self._atomic(keep)
+
+    async def activities(
+        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> ActivityPage:
+        """See `DeviceStore`; a cursor is the number of lines older than the page."""
+
+        def page() -> ActivityPage:
+            end = len(self._feed) if cursor is None else _position(cursor)
+            found = [
+                (n, item)
+                for n, item in reversed(list(enumerate(self._feed[:end])))
+                if device_id is None or item.device_id == device_id
+            ]
+            more = str(found[limit - 1][0]) if len(found) > limit else None
+            return ActivityPage(items=[item for _, item in found[:limit]], next_cursor=more)
+
+        return await self._atomic(page)
+
+    async def _atomic(self, effect: Callable[[], T]) -> T:
+        await asyncio.sleep(0)  # a store is never reached without waiting: what may come in between does
+        if self.trouble is not None:
+            raise self.trouble
+        return effect()
+
+    def _load(self) -> Loaded:
+        self._devices = {d.id: replace(d, status=Status.OFFLINE) for d in self._devices.values()}
+        return Loaded(
+            devices=list(self._devices.values()),
+            credentials=list(self._credentials.values()),
+            last_batch=self._last_batch,
+            deliveries=[delivery for _, delivery in self._deliveries],
+        )
+
+    def _commit(self, batch: Batch[DeviceChange]) -> None:
+        if batch.number <= self._last_batch:
+            return
+        for change in batch.changes:
+            _check_content(change)
+        for change in batch.changes:
+            kept = self._devices.get(change.device.id)
+            if kept is not None:
+                self._devices[kept.id] = replace(change.device, name=kept.name, zone_id=kept.zone_id)
+            self._feed += [
+                Activity(
+                    id=self._randomness.uuid(),
+                    device_id=told.device_id,
+                    device_name=told.device_name,
+                    device_type=told.device_type,
+                    event_type=told.event_type,
+                    payload=told.payload,
+                    created_at=told.created_at,
+                )
+                for event in change.events
+                if (told := line(event)) is not None
+            ]
+        self._last_batch = batch.number
+        self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
+        self._deliveries += [(batch.number, delivery) for delivery in batch.deliveries]
+
+    def _by_external_id(self, external_id: str) -> Device | None:
+        return next((d for d in self._devices.values() if d.external_id == external_id), None)
+
+    def _known(self, device_id: str) -> Device:
+        try:
+            return self._devices[device_id]
+        except KeyError:
+            raise DeviceUnknown from None
+
+    def _check_zone(self, zone_id: str | None) -> None:
+        if zone_id is not None and zone_id not in self.zones:
+            raise NotFound("There is no such zone.")
+
+
+def _position(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 18:  # 64 bits hold any 18 digits
+        raise Malformed("This cursor is none of ours.")
+    return int(cursor)
+
+
+def _check_content(change: DeviceChange) -> None:
+    """What no database can keep, this one doesn't either: numbers that aren't finite, text that isn't UTF-8, NUL."""
+    told = [kept.payload for event in change.events if (kept := line(event)) is not None]
+    try:
+        text = json.dumps([dict(change.device.state), *map(dict, told)], allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError) as error:
+        raise ChangeRefused(type(error).__name__) from None
+    if "\\u0000" in text:
+        raise ChangeRefused("NUL")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from station_adapters.memory.clock import MemoryClock, MemoryRandomness
+from station_adapters.memory.devices import MemoryDeviceStore
+from station_adapters.memory.identity import MemoryIdentityStore, MemoryPasswords, MemoryTokens
+from station_adapters.memory.link import MemoryDoor, MemoryLink
+from station_core.health import MQTT, Phase
+from station_core.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class MemoryPorts:
+    """Every port in memory: keep one over several homes to see what a restart does."""
+
+    def __init__(self) -> None:
+        self.clock = MemoryClock()
+        self.randomness = MemoryRandomness()
+        self.store = MemoryDeviceStore(self.randomness)
+        self.identities = MemoryIdentityStore()
+        self.passwords = MemoryPasswords()
+        self.tokens = MemoryTokens()
+        self.link = MemoryLink()
+        self.door = MemoryDoor()
+
+    def home(self, station_id: str = "memory") -> Home:
+        """The core over these ports."""
+        return Home(
+            store=self.store,
+            identities=self.identities,
+            link=self.link,
+            door=self.door,
+            passwords=self.passwords,
+            tokens=self.tokens,
+            clock=self.clock,
+            randomness=self.randomness,
+            station_id=station_id,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Home]:
+        """A home that was loaded and runs; ended at once on leaving, as by a power cut."""
+        home = self.home()
+        await home.load()
+        home.health.tell(MQTT, up=True)
+        home.health.phase = Phase.SERVING
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(home.run())
+            try:
+                yield home
+            finally:
+                running.cancel()

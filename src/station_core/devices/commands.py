@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from station_core.devices.events import DeviceCommandSent
+from station_core.devices.ports import DeviceChange
+from station_core.errors import CommandInvalid, DeviceOffline, Malformed
+from station_core.values import object_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from station_core.clock import Clock, Randomness
+    from station_core.devices.ports import DeviceLink
+    from station_core.devices.presence import Presence
+    from station_core.devices.registry import Registry
+    from station_core.devices.service import DeviceService
+    from station_core.journal import Journal
+    from station_core.values import Value
+
+
+class ActorKind(StrEnum):
+    """Who can want a command."""
+
+    USER = "user"
+    DEVICE = "device"
+    AGENT = "agent"
+    CLOUD = "cloud"
+    AUTOMATION = "automation"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who wants it; *id* names the user, device or automation, None where the kind says all."""
+
+    kind: ActorKind
+    id: str | None = None
+
+    def __str__(self) -> str:
+        return self.kind.value if self.id is None else f"{self.kind.value}:{self.id}"
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM)
+
+
+class CommandService:
+    """Commands to devices."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        devices: DeviceService,
+        presence: Presence,
+        link: DeviceLink,
+        journal: Journal[DeviceChange],
+        clock: Clock,
+        randomness: Randomness,
+        station_id: str,
+    ) -> None:
+        self._registry = registry
+        self._devices = devices
+        self._presence = presence
+        self._link = link
+        self._journal = journal
+        self._clock = clock
+        self._randomness = randomness
+        self._station_id = station_id
+
+    async def send(self, device_id: str, command: Mapping[str, Value], *, actor: Actor) -> str:
+        """
+        Send a flat command (`{"action": "toggle"}`) and return its id once the broker has it.
+
+        Raise `DeviceUnknown`, `CommandInvalid` (the type knows no such action, or not with such parameters),
+        `DeviceOffline`, or `BrokerUnavailable`. What was sent is journalled; nobody waits for that.
+        """
+        cell = self._registry.known(device_id)
+        try:
+            object_weight(command)
+        except Malformed as error:
+            raise CommandInvalid(str(error)) from None
+        self._devices.type_of(cell.device).command(command)
+        if not self._presence.reachable(cell):
+            raise DeviceOffline
+        device, command_id = cell.device, self._randomness.uuid()
+        wire = {**command, "commandId": command_id} if device.acks else command
+        await self._link.send(device.station_id or self._station_id, device.external_id, wire)
+        # The device may have reported, or been removed, while the broker took the command.
+        present = self._registry.get(device_id)
+        device = device if present is None else present.device
+        sent = DeviceCommandSent(
+            device_id=device.id,
+            device_name=device.name,
+            device_type=device.type,
+            command=command,
+            command_id=command_id,
+            actor=str(actor),
+            timestamp=self._clock.now(),
+        )
+        self._journal.append(DeviceChange(device, [sent]))
+        return command_id

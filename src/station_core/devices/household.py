@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
+from station_core.devices.model import Device
+from station_core.errors import BrokerUnavailable, Malformed
+from station_core.values import external_id as checked_external_id
+from station_core.values import tag, text_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from station_core.clock import Clock, Randomness
+    from station_core.devices.credentials import Keyring
+    from station_core.devices.ports import DeviceChange, DeviceStore
+    from station_core.devices.registry import Registry
+    from station_core.devices.strangers import Strangers
+    from station_core.devices.types import DeviceType
+    from station_core.events import EventBus
+    from station_core.journal import Journal
+
+log = logging.getLogger("station.devices")
+
+NAME_BOUND: Final = 100  # characters of a device's name
+
+
+class Unchanged:
+    """Stands for a field that a change leaves as it is."""
+
+
+UNCHANGED: Final = Unchanged()
+
+
+class Household:
+    """
+    Which devices belong to the station: added, renamed, removed by people.
+
+    Store first: one transaction, then memory, then the events. Raises `StoreUnavailable` or `StoreFull` when it can't
+    be kept now; a caller that gives up (cancellation) before it's certain withdraws it.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DeviceStore,
+        registry: Registry,
+        keyring: Keyring,
+        strangers: Strangers,
+        journal: Journal[DeviceChange],
+        bus: EventBus,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._keyring = keyring
+        self._strangers = strangers
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._randomness = randomness
+        self._one_at_a_time = asyncio.Lock()  # memory takes changes in the order in which the store took them
+
+    async def load(self, types: Sequence[DeviceType]) -> None:
+        """Take the store's devices and credentials into memory, its journal's place, and tell the broker's door."""
+        await self._store.replace_types(types)
+        loaded = await self._store.load()
+        self._registry.load(loaded.devices, seen=self._clock.monotonic())
+        self._keyring.load(loaded.credentials)
+        self._journal.resume(loaded.last_batch, loaded.deliveries)
+        await self._keyring.open_door()
+
+    def devices(self) -> Sequence[Device]:
+        """All devices by name."""
+        return sorted((cell.device for cell in self._registry), key=lambda d: (d.name.casefold(), d.id))
+
+    def device(self, device_id: str) -> Device:
+        """One device, or raise `DeviceUnknown`."""
+        return self._registry.known(device_id).device
+
+    async def add(self, *, external_id: str, name: str, type_id: str, zone_id: str | None = None) -> tuple[Device, str]:
+        """
+        A new device and its token, which is shown this once and opens the broker when this returns.
+
+        Raise `ExternalIdInvalid`, `ExternalIdTaken`, `Malformed`, `NotFound` for the zone, or `BrokerUnavailable` when
+        the door can't be opened for it now: the device isn't added then.
+        """
+        at = self._clock.now()
+        device = Device(
+            id=self._randomness.uuid(),
+            external_id=checked_external_id(external_id),
+            name=checked_name(name),
+            type=tag(type_id),
+            zone_id=zone_id,
+            created_at=at,
+            updated_at=at,
+        )
+        token, credential = self._keyring.issue(device.id, device.external_id)
+        async with self._one_at_a_time:
+            await self._store.add(device, credential)
+            self._keyring.put(credential)
+            # It has never spoken, so there is nothing yet that a command could reach: the three minutes' grace of
+            # docs/protocols.md §1 is for devices that spoke before a restart.
+            self._registry.add(device, seen=self._clock.monotonic()).gone = True
+            self._strangers.forget_no(device.external_id)
+            try:
+                await self._keyring.open_door()
+            except (BrokerUnavailable, asyncio.CancelledError):
+                await self._withdraw(device)
+                raise
+        self._bus.publish([DeviceAdded(device=self.device(device.id), timestamp=at)])
+        return device, token
+
+    async def update(
+        self, device_id: str, *, name: str | Unchanged = UNCHANGED, zone_id: str | Unchanged | None = UNCHANGED
+    ) -> Device:
+        """Rename a device, move it to another zone; raise `DeviceUnknown`, `Malformed` or `NotFound` for the zone."""
+        checked = name if isinstance(name, Unchanged) else checked_name(name)
+        async with self._one_at_a_time:
+            before = self._registry.known(device_id).device
+            new_name = before.name if isinstance(checked, Unchanged) else checked
+            new_zone = before.zone_id if isinstance(zone_id, Unchanged) else zone_id
+            at = self._clock.now()
+            await self._store.rename(before.renamed(new_name, new_zone, at=at))
+            cell = self._registry.known(device_id)
+            # What it reported in the meantime stays.
+            cell.device = cell.device.renamed(new_name, new_zone, at=at)
+            cell.kept = cell.kept.renamed(new_name, new_zone, at=at)
+        self._bus.publish([DeviceUpdated(device=cell.device, timestamp=at)])
+        return cell.device
+
+    async def remove(self, device_id: str) -> None:
+        """Forget a device, and shut the broker's door to it; raise `DeviceUnknown`."""
+        async with self._one_at_a_time:
+            device = self._registry.known(device_id).device
+            await self._store.remove(device_id)
+            self._registry.drop(device_id)
+            self._keyring.drop(device_id)
+            self._bus.publish(
+                [DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=self._clock.now())]
+            )
+            try:
+                await self._keyring.open_door()
+            except BrokerUnavailable:
+                # A broker that is away lets nobody in, and starts with the new list.
+                log.warning("device removed while the broker is away", extra={"device_id": device_id})
+
+    async def _withdraw(self, device: Device) -> None:
+        self._registry.drop(device.id)
+        self._keyring.drop(device.id)
+        await self._store.remove(device.id)
+
+
+def checked_name(name: str) -> str:
+    """A device's name without surrounding space, 1 to 100 characters, or raise `Malformed`."""
+    text_weight(name)
+    stripped = name.strip()
+    if not 0 < len(stripped) <= NAME_BOUND:
+        raise Malformed(f"A name has 1 to {NAME_BOUND} characters.")
+    return stripped

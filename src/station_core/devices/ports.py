@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from station_core.journal import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from station_core.devices.activity import ActivityPage
+    from station_core.devices.credentials import Account, Credential
+    from station_core.devices.model import Device
+    from station_core.devices.types import DeviceType
+    from station_core.events import Event
+    from station_core.journal import Delivery
+    from station_core.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChange:
+    """A device after something was reported, and what happened by it: the journal's unit."""
+
+    device: Device
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """All that the store holds of devices, and where the journal stands: last batch, and deliveries oldest first."""
+
+    devices: Sequence[Device]
+    credentials: Sequence[Credential]
+    last_batch: int
+    deliveries: Sequence[Delivery]
+
+
+class DeviceStore(Keeper[DeviceChange], Protocol):
+    """
+    The durable side of the station's memory.
+
+    Every method is atomic: after it returns, its effect survives a power cut; when it raises, or is cancelled before
+    its effect is certain, nothing of it is visible. A cancellation that comes too late is passed over: the method
+    returns. All raise `StoreUnavailable` when the store can't answer and `StoreFull` when the disk is full; the caller
+    keeps what it holds and may ask again.
+
+    `commit` keeps, of each change in order, the device's reported side (state, status, times, type, firmware, chip, kit
+    tag, session, acks, station id: never name or zone) and an activity for each event that has a `line`. A device that
+    isn't there any more stays away; its activities are kept.
+    """
+
+    async def load(self) -> Loaded:
+        """Everything, in no particular order; all devices are offline from now on, which makes no activity."""
+        ...
+
+    async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
+        """The device by its external id; None is the only ground on which a device may be told that it's unknown."""
+        ...
+
+    async def add(self, device: Device, credential: Credential) -> None:
+        """Keep a new device; raise `ExternalIdTaken`, or `NotFound` for a zone that isn't there."""
+        ...
+
+    async def rename(self, device: Device) -> None:
+        """Keep name, zone and `updated_at`, nothing else; raise `DeviceUnknown`, or `NotFound` for the zone."""
+        ...
+
+    async def remove(self, device_id: str) -> None:
+        """Forget the device and its credential, not its activities; raise `DeviceUnknown`."""
+        ...
+
+    async def replace_types(self, types: Sequence[DeviceType]) -> None:
+        """Keep exactly these device types."""
+        ...
+
+    async def activities(
+        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> ActivityPage:
+        """The feed, newest first, of one device or all; raise `Malformed` for a cursor that is none of ours."""
+        ...
+
+
+class DeviceLink(Protocol):
+    """The way to the devices."""
+
+    async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
+        """Return when the broker has the command (QoS 1); raise `BrokerUnavailable` when it hasn't within 5 s."""
+        ...
+
+    def answer_handshake(self, station_id: str, external_id: str, *, known: bool) -> None:
+        """
+        Tell a device whether the station knows it; never waits, and may be lost: the device asks again.
+
+        A device that is told "unknown" several times resets itself: say so only on the store's word.
+        """
+        ...
+
+
+class BrokerDoor(Protocol):
+    """The broker's list of who may enter; a broker that keeps its own list admits whom it likes."""
+
+    def digest(self, token: str) -> str:
+        """The form in which this broker verifies *token*; kept with the device, never the token."""
+        ...
+
+    async def admit(self, accounts: Sequence[Account]) -> None:
+        """
+        Let in exactly these; returns when the broker answers by the new list.
+
+        Raise `BrokerUnavailable` when it can't be made so now: the list is kept and holds from its next start on.
+        """
+        ...

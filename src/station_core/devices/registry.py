@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from station_core.errors import DeviceUnknown
+from station_core.values import object_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from station_core.devices.model import Device
+
+
+class Cell:
+    """
+    A device's place in memory.
+
+    `device` is the newest, `kept` what the store is known to hold; `seen` is the monotonic time of its last message, or
+    of the station's start; `gone` whether a will or silence took it offline in this run; `weight` bounds its state's
+    size.
+    """
+
+    __slots__ = ("beat_kept", "device", "gone", "kept", "seen", "weight")
+
+    def __init__(self, device: Device, *, seen: float) -> None:
+        self.device = device
+        self.kept = device
+        self.seen = seen
+        self.gone = False
+        self.beat_kept = float("-inf")
+        self.weight = object_weight(device.state)
+
+
+class Registry:
+    """All devices, in memory."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Cell] = {}
+        self._by_external_id: dict[str, Cell] = {}
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(list(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def load(self, devices: Iterable[Device], *, seen: float) -> None:
+        """Hold exactly these, none heard of yet."""
+        self._by_id.clear()
+        self._by_external_id.clear()
+        for device in devices:
+            self.add(device, seen=seen)
+
+    def add(self, device: Device, *, seen: float) -> Cell:
+        """Hold a device that the store holds."""
+        cell = Cell(device, seen=seen)
+        self._by_id[device.id] = self._by_external_id[device.external_id] = cell
+        return cell
+
+    def drop(self, device_id: str) -> None:
+        """Forget a device; none is no error."""
+        cell = self._by_id.pop(device_id, None)
+        if cell is not None:
+            self._by_external_id.pop(cell.device.external_id, None)
+
+    def get(self, device_id: str) -> Cell | None:
+        """The device's cell, None when there's none."""
+        return self._by_id.get(device_id)
+
+    def known(self, device_id: str) -> Cell:
+        """The device's cell, or raise `DeviceUnknown`."""
+        try:
+            return self._by_id[device_id]
+        except KeyError:
+            raise DeviceUnknown from None
+
+    def named(self, external_id: str) -> Cell:
+        """The cell of the device that bears this external id, or raise `DeviceUnknown`."""
+        try:
+            return self._by_external_id[external_id]
+        except KeyError:
+            raise DeviceUnknown from None

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from station_core.devices.model import Status
+from station_core.devices.ports import DeviceChange
+from station_core.devices.types import DeviceType, unknown_type
+from station_core.errors import Malformed
+from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight, tag, text_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from station_core.clock import Clock
+    from station_core.devices.model import Device, Introduction
+    from station_core.devices.ports import DeviceLink
+    from station_core.devices.registry import Cell, Registry
+    from station_core.devices.strangers import Strangers
+    from station_core.events import Event, EventBus
+    from station_core.journal import Batch, Delivery, Journal
+    from station_core.values import Value
+
+HEARTBEAT_KEPT_EVERY: Final = 60.0  # seconds: the heartbeat time alone is written at most this often (decision 2)
+EVENTS: Final = frozenset({"device_event", "user_event"})
+
+
+class DeviceService:
+    """
+    What devices say: applied to memory at once, journalled, never awaited.
+
+    Each method returns the receipt: a batch whose `done` resolves once the effect is kept. All raise `DeviceUnknown`
+    for an external id that memory doesn't know and `Malformed` for content that no wire accepts; nothing has changed
+    then. *station_id* is the station id under which the device spoke on MQTT, None when it spoke otherwise; *delivery*
+    is what identifies a message that may come again.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        journal: Journal[DeviceChange],
+        bus: EventBus,
+        clock: Clock,
+        link: DeviceLink,
+        strangers: Strangers,
+        types: Sequence[DeviceType],
+    ) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._link = link
+        self._strangers = strangers
+        self._types = {t.id: t for t in types}
+
+    @property
+    def types(self) -> Sequence[DeviceType]:
+        """The type table."""
+        return list(self._types.values())
+
+    def type_of(self, device: Device) -> DeviceType:
+        """What the table says of the device's type."""
+        return self._types.get(device.type) or unknown_type(device.type)
+
+    def report_state(
+        self,
+        external_id: str,
+        report: Mapping[str, Value],
+        *,
+        station_id: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> Batch[DeviceChange]:
+        """Merge a report over the device's state."""
+        cell = self._registry.named(external_id)
+        weight = cell.weight + object_weight(report, 2)
+        if weight > MAX_MESSAGE or len(cell.device.state) + len(report) > MAX_KEYS:
+            weight = _merged_weight(cell.device, report)
+        at = self._clock.now()
+        before, came = self._heard(cell, station_id, at)
+        after, events = before.reported(report, self.type_of(before), at=at)
+        cell.device = after
+        cell.weight = weight
+        return self._journal.append(DeviceChange(after, came + events if came else events), delivery)
+
+    def receive_event(
+        self,
+        external_id: str,
+        event: str,
+        data: Mapping[str, Value],
+        *,
+        station_id: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> Batch[DeviceChange]:
+        """Keep an event that the device tells: `device_event` or `user_event`, with an `action` in its data."""
+        cell = self._registry.named(external_id)
+        if event not in EVENTS:
+            raise Malformed("An event is device_event or user_event.")
+        if not isinstance(data.get("action"), str):
+            raise Malformed("An event's data has an action, a string.")
+        object_weight(data, 2)
+        at = self._clock.now()
+        device, came = self._heard(cell, station_id, at)
+        cell.device = device
+        return self._journal.append(DeviceChange(device, [*came, device.told(event, data, at=at)]), delivery)
+
+    def heartbeat(
+        self,
+        external_id: str,
+        *,
+        session: int | None = None,
+        station_id: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> Batch[DeviceChange]:
+        """The device is there; kept at once when that is news, else at most once a minute and nobody need wait."""
+        cell = self._registry.named(external_id)
+        at = self._clock.now()
+        known_as = cell.device.station_id
+        device, came = self._heard(cell, station_id, at)
+        cell.device = device.beat(at=at, session=session)
+        now = self._clock.monotonic()
+        if came or cell.device.station_id != known_as or now - cell.beat_kept >= HEARTBEAT_KEPT_EVERY:
+            cell.beat_kept = now
+            return self._journal.append(DeviceChange(cell.device, came), delivery)
+        return self._journal.pass_by()
+
+    def last_will(
+        self, external_id: str, *, session: int | None = None, delivery: Delivery | None = None
+    ) -> Batch[DeviceChange]:
+        """The device is gone; the will of a session before its present one says nothing."""
+        cell = self._registry.named(external_id)
+        present = cell.device.session
+        if session is not None and present is not None and session < present:
+            return self._journal.pass_by()
+        return self.lose(cell, delivery) or self._journal.pass_by()
+
+    def handshake(
+        self,
+        external_id: str,
+        portrait: Introduction,
+        *,
+        station_id: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> Batch[DeviceChange]:
+        """Take in what the device says of itself and tell it that it's known; that much the store has already."""
+        cell = self._registry.named(external_id)
+        check_introduction(portrait)
+        at = self._clock.now()
+        before, came = self._heard(cell, station_id, at)
+        cell.device, events = before.introduced(portrait, at=at)
+        cell.beat_kept = self._clock.monotonic()
+        if station_id is not None:
+            self._link.answer_handshake(station_id, external_id, known=True)
+        return self._journal.append(DeviceChange(cell.device, came + events), delivery)
+
+    def handshake_of_stranger(self, external_id: str, portrait: Introduction, *, station_id: str) -> None:
+        """A device that memory doesn't know introduced itself: ask the store, and answer only on its word."""
+        check_introduction(portrait)
+        self._strangers.ask(station_id, external_id)
+
+    def lose(self, cell: Cell, delivery: Delivery | None = None) -> Batch[DeviceChange] | None:
+        """Call the device offline; None when it was so already."""
+        cell.gone = True
+        after, events = cell.device.turned(Status.OFFLINE, at=self._clock.now())
+        if not events:
+            return None
+        cell.device = after
+        return self._journal.append(DeviceChange(after, events), delivery)
+
+    def _heard(self, cell: Cell, station_id: str | None, at: datetime) -> tuple[Device, list[Event]]:
+        """Any valid message shows that the device is there, and under which station id it can be reached."""
+        cell.seen = self._clock.monotonic()
+        cell.gone = False
+        device = cell.device
+        if station_id is not None and station_id != device.station_id:
+            device = device.answering_to(station_id)
+        if device.status is Status.ONLINE:
+            return device, []
+        return device.turned(Status.ONLINE, at=at)
+
+    def kept(self, changes: Sequence[DeviceChange]) -> None:
+        """The journal kept these: tell what happened."""
+        events: list[Event] = []
+        for change in changes:
+            cell = self._registry.get(change.device.id)
+            if cell is not None:
+                cell.kept = change.device
+            events += change.events
+        self._bus.publish(events)
+
+    def refused(self, change: DeviceChange) -> None:
+        """The store can never keep this: back to what it holds of the device."""
+        cell = self._registry.get(change.device.id)
+        if cell is not None:
+            cell.device = cell.kept
+            cell.weight = object_weight(cell.kept.state)
+
+
+def check_introduction(portrait: Introduction) -> None:
+    """Raise `Malformed` for what no handshake may say."""
+    tag(portrait.type)
+    for text in (portrait.firmware_version, portrait.chip):
+        if text is not None:
+            text_weight(text)
+    if portrait.kit_tag is not None:
+        tag(portrait.kit_tag)
+
+
+def _merged_weight(device: Device, report: Mapping[str, Value]) -> int:
+    merged = {**device.state, **report}
+    weight = object_weight(merged)
+    if weight > MAX_MESSAGE:
+        raise Malformed("The merged state would be over 64 KiB.")
+    return weight

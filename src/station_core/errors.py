@@ -1,0 +1,199 @@
+"""
+What can go wrong, as one tree; every error has a stable code that the wires carry.
+
+StationError
+├── Malformed                malformed            the input breaks the contract of its wire
+│   ├── ExternalIdInvalid    external_id_invalid
+│   └── CommandInvalid       command_invalid      unknown action, missing or impossible parameter
+├── Unauthenticated          unauthenticated
+├── Forbidden                forbidden
+│   └── RegistrationClosed   registration_closed
+├── NotFound                 not_found
+│   └── DeviceUnknown        device_unknown
+├── Conflict                 conflict
+│   ├── ExternalIdTaken      external_id_taken
+│   └── DeviceOffline        device_offline
+├── TooLarge                 too_large
+├── RateLimited              rate_limited
+├── Unavailable              unavailable          passing: ask again
+│   ├── StoreUnavailable     store_unavailable
+│   ├── BrokerUnavailable    broker_unavailable
+│   └── Starting             starting
+├── StoreFull                store_full           the disk is full
+├── ChangeRefused            change_refused       the store can never keep this content
+├── LinkDown                 link_down            a worker's connection ended
+├── StoreTaken               store_taken          another station holds the store or the data folder
+└── SettingInvalid           setting_invalid      the operator has to change a setting
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StationError(Exception):
+    """A fact that a caller can act on; `code` is stable, the message is for people and holds no secret."""
+
+    code: ClassVar[str] = "internal"
+    fact: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.fact)
+
+
+class Malformed(StationError):
+    """The input breaks the contract of its wire."""
+
+    code = "malformed"
+    fact = "The input is malformed."
+
+
+class ExternalIdInvalid(Malformed):
+    """The id is none that a device may bear."""
+
+    code = "external_id_invalid"
+    fact = "An external id is 1 to 64 of A-Z a-z 0-9 _ . : - and starts with a letter or digit."
+
+
+class CommandInvalid(Malformed):
+    """The device's type knows no such command, or not with such parameters."""
+
+    code = "command_invalid"
+    fact = "The device's type knows no such command."
+
+
+class Unauthenticated(StationError):
+    """No credential, or none that holds."""
+
+    code = "unauthenticated"
+    fact = "The credential is missing, wrong or expired."
+
+
+class Forbidden(StationError):
+    """Known, but not allowed."""
+
+    code = "forbidden"
+    fact = "This isn't allowed for you."
+
+
+class RegistrationClosed(Forbidden):
+    """There is an owner already."""
+
+    code = "registration_closed"
+    fact = "The station has its owner already."
+
+
+class NotFound(StationError):
+    """There is no such thing."""
+
+    code = "not_found"
+    fact = "There is no such thing."
+
+
+class DeviceUnknown(NotFound):
+    """The station has no such device."""
+
+    code = "device_unknown"
+    fact = "The station has no such device."
+
+
+class Conflict(StationError):
+    """The present state doesn't allow it."""
+
+    code = "conflict"
+    fact = "The present state doesn't allow it."
+
+
+class ExternalIdTaken(Conflict):
+    """Another device bears this id."""
+
+    code = "external_id_taken"
+    fact = "Another device bears this external id."
+
+
+class DeviceOffline(Conflict):
+    """The device can't be reached now."""
+
+    code = "device_offline"
+    fact = "The device is offline."
+
+
+class TooLarge(StationError):
+    """The input is over its bound."""
+
+    code = "too_large"
+    fact = "The input is too large."
+
+
+class RateLimited(StationError):
+    """Too often; ask again after `retry_after` seconds."""
+
+    code = "rate_limited"
+    fact = "Too many attempts."
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 60.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(StationError):
+    """Something that the station depends on is away for the moment: ask again."""
+
+    code = "unavailable"
+    fact = "Not available for the moment."
+
+
+class StoreUnavailable(Unavailable):
+    """The store can't answer now."""
+
+    code = "store_unavailable"
+    fact = "The database can't answer now."
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker can't take a message now."""
+
+    code = "broker_unavailable"
+    fact = "The MQTT broker can't be reached now."
+
+
+class Starting(Unavailable):
+    """The station isn't ready yet."""
+
+    code = "starting"
+    fact = "The station is starting."
+
+
+class StoreFull(StationError):
+    """The disk is full: nothing can be kept until there is room."""
+
+    code = "store_full"
+    fact = "The disk is full."
+
+
+class ChangeRefused(StationError):
+    """The store can never keep this content; nothing of the batch is kept."""
+
+    code = "change_refused"
+    fact = "The store can't keep this content."
+
+
+class LinkDown(StationError):
+    """A worker's connection ended; the supervisor decides what happens next."""
+
+    code = "link_down"
+    fact = "The connection ended."
+
+
+class StoreTaken(StationError):
+    """Another station holds the store or the data folder."""
+
+    code = "store_taken"
+    fact = "Another station uses this store."
+
+
+class SettingInvalid(StationError):
+    """A setting or what it points at is wrong; the operator has to change it."""
+
+    code = "setting_invalid"
+    fact = "A setting is wrong."

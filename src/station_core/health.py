@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from station_core.events import LinkStatusChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from station_core.clock import Clock
+    from station_core.events import EventBus
+
+
+class Phase(StrEnum):
+    """Where the station is in its life: edges take work in only while it serves."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """How a part of the station is; *detail* says what is wrong in words for the operator, without secrets."""
+
+    up: bool
+    since: datetime
+    detail: str = ""
+
+
+STORE: Final = "store"
+MQTT: Final = "mqtt"
+VITAL: Final = (STORE, MQTT)
+"""The parts without which the station isn't ready; all others are told and change nothing (docs/protocols.md §4)."""
+
+
+class Health:
+    """What is up and what isn't, told by whoever knows; a part that goes or comes back is an event."""
+
+    def __init__(self, bus: EventBus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._parts: dict[str, Part] = {}
+        self.phase = Phase.STARTING
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """All parts that were told of so far, by name."""
+        return self._parts
+
+    @property
+    def ready(self) -> bool:
+        """Whether the station serves and its vital parts are up."""
+        return self.phase is Phase.SERVING and all(name in self._parts and self._parts[name].up for name in VITAL)
+
+    def tell(self, name: str, *, up: bool, detail: str = "") -> None:
+        """A part is up or down now."""
+        before = self._parts.get(name)
+        if before is not None and (before.up, before.detail) == (up, detail):
+            return
+        at = self._clock.now()
+        changed = before is None or before.up is not up
+        self._parts[name] = Part(up=up, since=at if changed or before is None else before.since, detail=detail)
+        if changed:
+            self._bus.publish([LinkStatusChanged(link=name, up=up, timestamp=at)])

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from station_core.devices.commands import CommandService
+from station_core.devices.credentials import Keyring
+from station_core.devices.household import Household
+from station_core.devices.presence import Presence
+from station_core.devices.registry import Registry
+from station_core.devices.service import DeviceService
+from station_core.devices.strangers import Strangers
+from station_core.devices.types import TYPES
+from station_core.events import EventBus
+from station_core.health import STORE, Health
+from station_core.identity.access import AccessService
+from station_core.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from station_core.clock import Clock, Randomness
+    from station_core.devices.ports import BrokerDoor, DeviceChange, DeviceLink, DeviceStore
+    from station_core.devices.types import DeviceType
+    from station_core.errors import StationError
+    from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
+
+
+class Home:
+    """
+    The core, assembled over its ports: what an embedder builds, and what the app's container builds.
+
+    `load` first; then `run`, or the three `run` methods of journal, strangers and presence under a supervisor.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DeviceStore,
+        identities: IdentityStore,
+        link: DeviceLink,
+        door: BrokerDoor,
+        passwords: PasswordHasher,
+        tokens: AccessTokens,
+        clock: Clock,
+        randomness: Randomness,
+        station_id: str,
+        types: Sequence[DeviceType] = TYPES,
+    ) -> None:
+        self._types = types
+        self.bus = EventBus()
+        self.health = Health(self.bus, clock)
+        self.registry = Registry()
+        self.keyring = Keyring(door, randomness)
+        self.journal: Journal[DeviceChange] = Journal(
+            store,
+            clock,
+            on_kept=self._kept,
+            on_refused=self._refused,
+            on_trouble=self._store_is,
+        )
+        self.strangers = Strangers(store=store, registry=self.registry, keyring=self.keyring, link=link, clock=clock)
+        self.devices = DeviceService(
+            registry=self.registry,
+            journal=self.journal,
+            bus=self.bus,
+            clock=clock,
+            link=link,
+            strangers=self.strangers,
+            types=types,
+        )
+        self.presence = Presence(registry=self.registry, devices=self.devices, clock=clock)
+        self.commands = CommandService(
+            registry=self.registry,
+            devices=self.devices,
+            presence=self.presence,
+            link=link,
+            journal=self.journal,
+            clock=clock,
+            randomness=randomness,
+            station_id=station_id,
+        )
+        self.household = Household(
+            store=store,
+            registry=self.registry,
+            keyring=self.keyring,
+            strangers=self.strangers,
+            journal=self.journal,
+            bus=self.bus,
+            clock=clock,
+            randomness=randomness,
+        )
+        self.access = AccessService(
+            store=identities, passwords=passwords, tokens=tokens, clock=clock, randomness=randomness
+        )
+
+    async def load(self) -> None:
+        """Take what the store holds into memory; raise what the store raises."""
+        await self.household.load(self._types)
+        await self.access.load()
+        self._store_is(None)
+
+    async def run(self) -> None:
+        """Keep, look up and watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.journal.run())
+            group.create_task(self.strangers.run())
+            group.create_task(self.presence.run())
+
+    def _kept(self, changes: Sequence[DeviceChange]) -> None:
+        self.devices.kept(changes)  # journal and service know each other; one of them has to come first
+
+    def _refused(self, change: DeviceChange) -> None:
+        self.devices.refused(change)
+
+    def _store_is(self, trouble: StationError | None) -> None:
+        self.health.tell(STORE, up=trouble is None, detail="" if trouble is None else str(trouble))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Role(StrEnum):
+    """What a person may do; an owner may all that an admin may, an admin all that a member may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person of the household; *email* is kept as given and compared without regard to case."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    created_at: datetime
+    password_hash: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One login and all that followed from it by refreshing; ends at *expires_at* unless refreshed before."""
+
+    id: str
+    user_id: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What an access token says: whose, in which role, of which session, until when."""
+
+    user_id: str
+    role: Role
+    session_id: str
+    token_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking, after the token was verified and its session found alive."""
+
+    user: User
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What a person gets for a password or a refresh token; the tokens are shown this once."""
+
+    user: User
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)

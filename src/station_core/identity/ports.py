@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from station_core.identity.model import Claims, Session, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """All users, and the sessions that haven't ended."""
+
+    users: Sequence[User]
+    sessions: Sequence[Session]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """What became of a refresh token: its session goes on, or, when the token had been used before, has *ended*."""
+
+    session: Session
+    ended: bool
+
+
+class IdentityStore(Protocol):
+    """
+    The durable side of who people are.
+
+    Every method is atomic: after it returns, its effect survives a power cut; when it raises, or is cancelled before
+    its effect is certain, nothing of it is visible. All raise `StoreUnavailable` when the store can't answer and
+    `StoreFull` when the disk is full. Refresh tokens come as digests only.
+    """
+
+    async def load(self) -> People:
+        """Everybody, and every session."""
+        ...
+
+    async def found(self, owner: User, session: Session, refresh_digest: str) -> None:
+        """Keep the first user, as the station's owner, with a session; raise `RegistrationClosed` when there is one."""
+        ...
+
+    async def open_session(self, session: Session, refresh_digest: str) -> None:
+        """Keep a session and its first refresh token; raise `NotFound` when the user is gone."""
+        ...
+
+    async def rotate(
+        self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
+    ) -> Rotation | None:
+        """
+        Use a refresh token up and keep a fresh one in its place; the session then ends at *expires_at*.
+
+        A token that was used before ends its session for good. None: no such token, or its session ended before *at*.
+        """
+        ...
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session; again is no error."""
+        ...
+
+    async def set_password(self, user_id: str, password_hash: str) -> None:
+        """Keep a new password and end all the user's sessions; raise `NotFound`."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Slow, salted digests of passwords; never blocks the loop."""
+
+    async def hash(self, password: str) -> str:
+        """The digest to keep."""
+        ...
+
+    async def verify(self, password: str, digest: str | None) -> None:
+        """Raise `Unauthenticated` unless it's the password; None (no such user) takes as long as a wrong password."""
+        ...
+
+
+class AccessTokens(Protocol):
+    """Short-lived tokens that prove their claims by themselves."""
+
+    def issue(self, claims: Claims) -> str:
+        """A signed token."""
+        ...
+
+    def verify(self, token: str, *, at: datetime) -> Claims:
+        """The claims of a token that we signed and that holds at *at*; raise `Unauthenticated`."""
+        ...

@@ -1,0 +1,103 @@
+"""
+What a JSON value may be, on every wire (docs/protocols.md, "What a JSON value may be").
+
+One rule, applied by every edge after decoding, so that no database and no reader ever sees what another would refuse.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from station_core.errors import ExternalIdInvalid, Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+
+MAX_DEPTH: Final = 32
+MAX_KEYS: Final = 128
+MAX_TEXT: Final = 4 * 1024  # bytes of UTF-8
+MAX_MESSAGE: Final = 64 * 1024  # bytes of an incoming message, and of a merged state
+INT_BOUND: Final = 2**63  # exclusive
+
+_NUMBER_WEIGHT: Final = 24  # no finite double or 64-bit integer is longer in shortest form
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def object_weight(value: Mapping[str, Value], depth: int = 1) -> int:
+    """An upper bound of the object's size in bytes of compact JSON; raise `Malformed` when it's none we accept."""
+    if len(value) > MAX_KEYS:
+        raise Malformed(f"An object has over {MAX_KEYS} keys.")
+    weight = 2
+    for key, item in value.items():
+        weight += text_weight(key) + 2
+        # The two commonest kinds first: this runs for every report of every device.
+        kind = type(item)
+        if kind is bool or item is None:
+            weight += 5
+        elif kind is float:
+            if not math.isfinite(item):  # type: ignore[arg-type]  # narrowed by kind
+                raise Malformed("A number isn't finite.")
+            weight += _NUMBER_WEIGHT
+        else:
+            weight += value_weight(item, depth + 1)
+    return weight
+
+
+def value_weight(value: Value, depth: int = 1) -> int:
+    """As `object_weight`, for any value; *depth* counts the containers around and including this one."""
+    if value is None or isinstance(value, bool):
+        return 5
+    if isinstance(value, str):
+        return text_weight(value)
+    if isinstance(value, int):
+        if not -INT_BOUND < value < INT_BOUND:
+            raise Malformed("An integer doesn't fit 64 bits.")
+        return _NUMBER_WEIGHT
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Malformed("A number isn't finite.")
+        return _NUMBER_WEIGHT
+    if depth > MAX_DEPTH:
+        raise Malformed(f"Nested deeper than {MAX_DEPTH}.")
+    if isinstance(value, dict):
+        return object_weight(value, depth)
+    if isinstance(value, list):
+        return 2 + sum(1 + value_weight(item, depth + 1) for item in value)
+    raise Malformed("Not a JSON value.")
+
+
+def text_weight(text: str) -> int:
+    """The text's size in bytes of UTF-8 with its quotes; raise `Malformed` for NUL, lone surrogates, over 4 KiB."""
+    if not isinstance(text, str):
+        raise Malformed("Not a text.")
+    if text.isascii():
+        size = len(text)
+    else:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise Malformed("A text has a lone surrogate.") from None
+    if size > MAX_TEXT:
+        raise Malformed(f"A text is over {MAX_TEXT} bytes.")
+    if "\0" in text:
+        raise Malformed("A text holds U+0000.")
+    return size + 2
+
+
+def external_id(text: object) -> str:
+    """The id a device bears on the wires, or raise `ExternalIdInvalid`; none can act as a topic filter."""
+    if isinstance(text, str) and _EXTERNAL_ID.fullmatch(text):
+        return text
+    raise ExternalIdInvalid
+
+
+def tag(text: object) -> str:
+    """A device type or kit tag, or raise `Malformed`."""
+    if isinstance(text, str) and _TAG.fullmatch(text):
+        return text
+    raise Malformed("A type or tag is 1 to 64 of A-Z a-z 0-9 _ -.")

@@ -109,6 +109,7 @@ class Journal(Generic[C]):
         self._record: deque[tuple[int, int]] = deque()  # batch number, how many deliveries
         self._recorded = 0
         self._delivered: dict[int, int] = {}  # packet id → CRC-32; the newest of each id, so never over 65,535
+        self._on_room: Callable[[], None] | None = None
         self.trouble: StationError | None = None
         self.waiting = 0
         self.commits = 0
@@ -118,6 +119,9 @@ class Journal(Generic[C]):
         """Go on after the last batch that the store has on record, with the deliveries on record, oldest first."""
         self._number = last_number
         self._delivered = dict(deliveries)
+        # What is on record stays there as long as if it had come in this run: its acknowledgement may have been lost.
+        self._record.append((0, len(deliveries)))
+        self._recorded = len(deliveries)
 
     def delivered(self, delivery: Delivery) -> bool:
         """Whether this delivery is on record, or about to be; ask only for one that its sender marks as repeated."""
@@ -137,6 +141,10 @@ class Journal(Generic[C]):
         """Whether edges should stop reading: half of the bound is taken, so that what is in flight still finds room."""
         return self.waiting >= JOURNAL_BOUND // 2
 
+    def when_roomy(self, call: Callable[[], None]) -> None:
+        """Call once, soon after half of what makes it `full` is free again; asked twice, it's called once."""
+        self._on_room = call
+
     def append(self, change: C, delivery: Delivery | None = None) -> Batch[C]:
         """Take a change in; its batch is the receipt."""
         batch = self._open()
@@ -146,6 +154,11 @@ class Journal(Generic[C]):
             self._delivered[delivery[0]] = delivery[1]
         self.waiting += 1
         return batch
+
+    def also_delivered(self, delivery: Delivery) -> None:
+        """Another message has its effect in the change that was appended last."""
+        self._waiting[-1].deliveries.append(delivery)
+        self._delivered[delivery[0]] = delivery[1]
 
     def pass_by(self) -> Batch[C]:
         """The receipt for a message without effect: it resolves in its order, after all that came before it."""
@@ -252,6 +265,9 @@ class Journal(Generic[C]):
         self.waiting -= len(batch.changes)
         if not batch.done.done():
             batch.done.set_result(None)
+        if self._on_room is not None and self.waiting < JOURNAL_BOUND // 4:
+            on_room, self._on_room = self._on_room, None
+            on_room()
 
     def _troubled(self, trouble: StationError | None) -> None:
         if type(trouble) is not type(self.trouble):

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from station_adapters.mqtt.intake import Intake, Message
+from station_adapters.mqtt.packets import DUP, RETAIN
+from station_adapters.mqtt.payloads import read_event, read_handshake, read_heartbeat, read_state
+from station_adapters.mqtt.topics import Routes, Suffix
+from station_core.errors import DeviceUnknown, Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from station_adapters.mqtt.intake import Acknowledger
+    from station_core.devices.ports import DeviceChange
+    from station_core.home import Home
+    from station_core.journal import Batch, Delivery
+
+log = logging.getLogger("station.mqtt")
+
+TOLD_OF: Final = 10_000  # pairs of device and kind that were logged; beyond, rejections are only counted
+
+
+class Inbound:
+    """
+    What devices say, from the socket to the services: nothing is awaited, everything is bounded.
+
+    A QoS 1 message is acknowledged on the connection that brought it, after the commit that holds its effect, in order.
+    `counts` tells of each message what became of it, by suffix and outcome.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._routes = Routes()
+        self._intake: Intake | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._acks: tuple[Batch[DeviceChange], Acknowledger, list[int]] | None = None
+        self._on_roomy: Callable[[], None] = _nobody_waits
+        self._handlers = {
+            Suffix.STATE: self._state,
+            Suffix.EVENT: self._event,
+            Suffix.HEARTBEAT: self._heartbeat,
+            Suffix.HANDSHAKE: self._handshake,
+        }
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def intake(self) -> Intake:
+        """The queue; it belongs to the running loop."""
+        if self._intake is None:
+            self._intake = Intake(
+                handle=self._handle,
+                room=self._room,
+                soon=asyncio.get_running_loop().call_soon,
+                on_roomy=self._roomy,
+            )
+        return self._intake
+
+    def connected(self, *, session_kept: bool, on_roomy: Callable[[], None]) -> None:
+        """
+        There is a new connection; *on_roomy* is called, again and again, while the intake has room.
+
+        *session_kept*: whether the broker still had our session, and so may bring again what it brought before.
+        """
+        self._on_roomy = on_roomy
+        if not session_kept:
+            self._home.journal.forget_deliveries()
+            self.intake.forget_packet_ids()
+
+    def hears(self) -> None:
+        """What devices say comes in now."""
+        self._home.presence.hearing()
+
+    def deaf(self) -> None:
+        """The socket isn't read: silence says nothing."""
+        self._home.presence.deafened()
+
+    def lost(self) -> None:
+        """The connection has ended."""
+        self._on_roomy = _nobody_waits
+        self.deaf()
+
+    def offer(self, topic: bytes, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
+        """Take a message from the socket; *packet_id* is 0 at QoS 0."""
+        try:
+            route = self._routes.route(topic)
+        except Malformed as error:
+            self._reject("topic", "malformed", topic[:200].decode(errors="replace"), str(error))
+        else:
+            if not flags & RETAIN:
+                self.intake.offer(Message(route, payload, packet_id, flags, came_by))
+                return
+            self._reject(route.suffix, "retained", route.external_id, "Retained messages are ignored.")
+        if packet_id:
+            self._acknowledge(self._home.journal.pass_by(), packet_id, came_by)
+
+    def _roomy(self) -> None:
+        self._on_roomy()
+
+    def _room(self) -> bool:
+        if self._home.journal.full:
+            self._home.journal.when_roomy(self.intake.schedule)
+            return False
+        return True
+
+    def _handle(self, message: Message) -> None:
+        route, packet_id = message.route, message.packet_id
+        delivery: Delivery | None = None
+        receipt: Batch[DeviceChange] | None = None
+        if packet_id:
+            delivery = (packet_id, zlib.crc32(message.payload, route.check))
+        if delivery is not None and message.flags & DUP and self._home.journal.delivered(delivery):
+            self.counts[route.suffix, "again"] += 1
+        else:
+            try:
+                receipt = self._handlers[route.suffix](message, delivery)
+            except DeviceUnknown:
+                self._reject(route.suffix, "unknown_device", route.external_id, DeviceUnknown.fact)
+            except Malformed as error:
+                self._reject(route.suffix, "malformed", route.external_id, str(error))
+            else:
+                self.counts[route.suffix, "accepted"] += 1
+        if packet_id:
+            self._acknowledge(receipt or self._home.journal.pass_by(), packet_id, message.came_by)
+        for superseded, payload in message.superseded:
+            self.counts[route.suffix, "superseded"] += 1
+            if receipt is not None:
+                self._home.journal.also_delivered((superseded, zlib.crc32(payload, route.check)))
+            self._acknowledge(receipt or self._home.journal.pass_by(), superseded, message.came_by)
+
+    def _state(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
+        route = message.route
+        report = read_state(message.payload).state if message.report is None else message.report
+        return self._home.devices.report_state(
+            route.external_id, report, station_id=route.station_id, delivery=delivery
+        )
+
+    def _event(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
+        route, told = message.route, read_event(message.payload)
+        return self._home.devices.receive_event(
+            route.external_id, told.event, told.data, station_id=route.station_id, delivery=delivery
+        )
+
+    def _heartbeat(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
+        route, told = message.route, read_heartbeat(message.payload)
+        if told.status == "offline":
+            return self._home.devices.last_will(route.external_id, session=told.session, delivery=delivery)
+        return self._home.devices.heartbeat(
+            route.external_id, session=told.session, station_id=route.station_id, delivery=delivery
+        )
+
+    def _handshake(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
+        route, portrait = message.route, read_handshake(message.payload).introduction()
+        try:
+            return self._home.devices.handshake(
+                route.external_id, portrait, station_id=route.station_id, delivery=delivery
+            )
+        except DeviceUnknown:
+            self._home.devices.handshake_of_stranger(route.external_id, portrait, station_id=route.station_id)
+            raise
+
+    def _acknowledge(self, receipt: Batch[DeviceChange], packet_id: int, came_by: Acknowledger) -> None:
+        """All of a batch's acknowledgements on a connection are sent as one, when the batch is kept."""
+        if self._acks is not None and self._acks[0] is receipt and self._acks[1] is came_by:
+            self._acks[2].append(packet_id)
+            return
+        packet_ids = [packet_id]
+        self._acks = (receipt, came_by, packet_ids)
+        receipt.done.add_done_callback(partial(_kept, came_by, packet_ids))
+
+    def _reject(self, suffix: str, outcome: str, external_id: str, why: str) -> None:
+        self.counts[suffix, outcome] += 1
+        about = (external_id, f"{suffix} {outcome}")
+        if about in self._told or len(self._told) >= TOLD_OF:
+            return
+        self._told.add(about)
+        log.warning(
+            "message dropped; the next ones like it are only counted",
+            extra={"external_id": external_id, "suffix": suffix, "outcome": outcome, "reason": why},
+        )
+
+
+def _nobody_waits() -> None:
+    """No connection waits for room."""
+
+
+def _kept(came_by: Acknowledger, packet_ids: list[int], done: asyncio.Future[None]) -> None:
+    if not done.cancelled():
+        came_by.acknowledge(packet_ids)

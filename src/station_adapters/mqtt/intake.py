@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from station_adapters.mqtt.packets import DUP
+from station_adapters.mqtt.payloads import read_state
+from station_adapters.mqtt.topics import Suffix
+from station_core.errors import Malformed
+from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from station_adapters.mqtt.topics import Route
+
+SHED_FROM: Final = 10_000  # waiting messages from which telemetry is superseded (docs/protocols.md §5)
+FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn't be superseded needs its place
+READ_AGAIN_AT: Final = 5_000
+TURN: Final = 200  # messages handled before the loop gets to do other things
+
+
+class Acknowledger(Protocol):
+    """A connection, as far as acknowledging on it goes."""
+
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        """Send PUBACKs; nothing once the connection has ended."""
+        ...
+
+
+class Message:
+    """A message that waits; *packet_id* is 0 at QoS 0, `report` is decoded ahead only when it superseded others."""
+
+    __slots__ = ("came_by", "flags", "packet_id", "payload", "report", "route", "superseded")
+
+    def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
+        self.route = route
+        self.payload = payload
+        self.packet_id = packet_id
+        self.flags = flags
+        self.came_by = came_by
+        self.report: dict[str, Any] | None = None
+        self.superseded: list[tuple[int, bytes]] = []  # packet id and payload
+
+
+class Intake:
+    """
+    The bounded queue between the socket and the services; *room* tells whether these can take another message.
+
+    From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
+    two; everything else keeps its order and its place, and reading stops when that fills the queue too.
+    """
+
+    def __init__(
+        self,
+        *,
+        handle: Callable[[Message], None],
+        room: Callable[[], bool],
+        soon: Callable[[Callable[[], None]], object],
+        on_roomy: Callable[[], None],
+    ) -> None:
+        self._handle = handle
+        self._room = room
+        self._soon = soon
+        self._on_roomy = on_roomy
+        self._waiting: deque[Message] = deque()
+        self._newest: dict[str, Message] = {}  # by external id, only while shedding
+        self._shedding = False
+        self._scheduled = False
+        self.shed = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether the socket should not be read."""
+        return len(self._waiting) >= FULL_AT
+
+    def offer(self, message: Message) -> None:
+        """Take a message in; it's handled in a later turn of the loop."""
+        if len(self._waiting) >= SHED_FROM:
+            if not self._shedding:
+                self._begin_to_shed()
+            if message.route.suffix is Suffix.STATE and self._superseded(message):
+                return
+        self._waiting.append(message)
+        if self._shedding and message.route.suffix is Suffix.STATE:
+            self._newest[message.route.external_id] = message
+        self.schedule()
+
+    def schedule(self) -> None:
+        """Handle what waits, soon."""
+        if not self._scheduled and self._waiting:
+            self._scheduled = True
+            self._soon(self._turn)
+
+    def forget_packet_ids(self) -> None:
+        """What waits came in a session that is over: its packet ids mean nothing any more."""
+        for message in self._waiting:
+            message.packet_id = 0
+            message.superseded.clear()
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        for _ in range(min(TURN, len(self._waiting))):
+            if not self._room():
+                return  # `schedule` is called when there is room again
+            message = self._waiting.popleft()
+            if self._shedding and self._newest.get(message.route.external_id) is message:
+                del self._newest[message.route.external_id]
+            self._handle(message)
+        if self._shedding and len(self._waiting) < SHED_FROM // 2:
+            self._shedding = False
+            self._newest.clear()
+        if len(self._waiting) <= READ_AGAIN_AT:
+            self._on_roomy()
+        self.schedule()
+
+    def _begin_to_shed(self) -> None:
+        self._shedding = True
+        self._newest = {m.route.external_id: m for m in self._waiting if m.route.suffix is Suffix.STATE}
+
+    def _superseded(self, message: Message) -> bool:
+        """Whether the report now waits inside its device's newest waiting one."""
+        older = self._newest.get(message.route.external_id)
+        if older is None or (message.flags | older.flags) & DUP or older.came_by is not message.came_by:
+            return False
+        try:
+            before = read_state(older.payload).state if older.report is None else older.report
+            report = read_state(message.payload).state
+            merged = {**before, **report}
+            if len(merged) > MAX_KEYS or object_weight(merged) > MAX_MESSAGE:
+                return False
+        except Malformed:
+            return False  # each gets its own verdict in its turn
+        if any(_flips(before.get(key, new), new) for key, new in report.items()):
+            return False
+        older.report = merged
+        if message.packet_id:
+            older.superseded.append((message.packet_id, message.payload))
+        self.shed += 1
+        return True
+
+
+def _flips(before: object, new: object) -> bool:
+    return before is not new and (isinstance(before, bool) or isinstance(new, bool))

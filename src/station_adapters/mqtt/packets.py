@@ -1,0 +1,90 @@
+"""
+The byte stream of an MQTT 5 connection, cut into packets (MQTT 5.0 §2.1, §3.3); no I/O.
+
+PUBLISH is taken apart here, because there are tens of thousands of them a second; all others are handed on whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from station_core.errors import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PUBLISH: Final = 0x30
+PUBACK: Final = 0x40
+DUP: Final = 0x08
+RETAIN: Final = 0x01
+_LONGEST_LENGTH: Final = 4  # bytes of a variable byte integer (MQTT 5.0 §1.5.5)
+
+
+class PacketCutter:
+    """
+    Takes bytes as they come and calls *on_publish* (topic, payload, packet id or 0, flags) and *on_control* (packet).
+
+    The flags are `DUP` and `RETAIN`. `feed` raises `Malformed` for bytes that are no MQTT: the stream is lost then.
+    """
+
+    def __init__(
+        self, on_publish: Callable[[bytes, bytes, int, int], None], on_control: Callable[[bytes], None]
+    ) -> None:
+        self._on_publish = on_publish
+        self._on_control = on_control
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        buffer = self._rest + data if self._rest else data
+        start, end = 0, len(buffer)
+        while end - start >= 2:  # the shortest packet: type and length 0
+            length, body = buffer[start + 1], start + 2
+            if length & 0x80:
+                length, body = _variable(buffer, start + 1, end)
+                if body == 0:
+                    break
+            after = body + length
+            if after > end:
+                break
+            if buffer[start] & 0xF0 == PUBLISH:
+                self._publish(buffer, buffer[start], body, after)
+            else:
+                self._on_control(buffer[start:after])
+            start = after
+        self._rest = buffer[start:]
+
+    def _publish(self, buffer: bytes, head: int, start: int, after: int) -> None:
+        topic_start = start + 2
+        at = topic_start + (buffer[start] << 8 | buffer[start + 1])
+        topic = buffer[topic_start:at]
+        packet_id = 0
+        if head & 0x06:
+            packet_id = buffer[at] << 8 | buffer[at + 1]
+            at += 2
+        properties = buffer[at]
+        at += 1
+        if properties & 0x80:
+            properties, at = _variable(buffer, at - 1, after)
+        at += properties
+        if at > after or (head & 0x06 and packet_id == 0):
+            raise Malformed("A PUBLISH packet contradicts its own lengths.")
+        self._on_publish(topic, buffer[at:after], packet_id, head & (DUP | RETAIN))
+
+
+def _variable(buffer: bytes, start: int, end: int) -> tuple[int, int]:
+    """A variable byte integer and where it ends; (0, 0) when the buffer ends before it."""
+    value = 0
+    for n in range(_LONGEST_LENGTH):
+        if start + n >= end:
+            return 0, 0
+        byte = buffer[start + n]
+        value |= (byte & 0x7F) << (7 * n)
+        if not byte & 0x80:
+            return value, start + n + 1
+    raise Malformed("A length has over 4 bytes.")
+
+
+def pubacks(packet_ids: list[int]) -> bytes:
+    """PUBACK packets, reason Success, for these ids, in order (MQTT 5.0 §3.4)."""
+    return b"".join([b"\x40\x02" + packet_id.to_bytes(2, "big") for packet_id in packet_ids])

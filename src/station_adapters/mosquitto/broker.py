@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pwd
+import secrets
+import shutil
+import signal
+from typing import TYPE_CHECKING, Final
+
+from station_adapters.mosquitto import files
+from station_adapters.mosquitto.files import Listener, Login
+from station_adapters.mosquitto.orphan import GONE_WITHIN, end_orphan
+from station_adapters.mosquitto.probe import accepts
+from station_core.errors import BrokerUnavailable, LinkDown, SettingInvalid
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from station_core.devices.credentials import Account
+
+log = logging.getLogger("station.broker")
+
+UP_WITHIN: Final = 5.0  # seconds from the start, or from a new list, until it answers by it
+_ASKED_EVERY: Final = 0.005  # seconds
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # where to reach it from here
+
+
+class MosquittoBroker:
+    """
+    The station's own broker, a child process: the `BrokerDoor`, and the worker that keeps the child.
+
+    The child ends with the station, however that ends. Everything it reads is made from what the store holds, at each
+    start and each change; *write* writes a file, whole or not at all, for nobody else to read.
+    """
+
+    def __init__(
+        self, *, listener: Listener, station: Login, folder: Path, write: Callable[[Path, bytes], None]
+    ) -> None:
+        self._listener = listener
+        self._station = station
+        self._folder = folder
+        self._write = write
+        self._accounts: Sequence[Account] = ()
+        self._process: Process | None = None
+        self._begun = False
+        self._one_at_a_time = asyncio.Lock()
+        self._last_words = ""
+
+    @property
+    def host(self) -> str:
+        """Where the station itself reaches the broker."""
+        return _EVERYWHERE.get(self._listener.host, self._listener.host)
+
+    def digest(self, token: str) -> str:
+        """See `BrokerDoor`."""
+        return files.digest(token)
+
+    async def admit(self, accounts: Sequence[Account]) -> None:
+        """See `BrokerDoor`; before the first start the list is only kept."""
+        self._accounts = list(accounts)
+        async with self._one_at_a_time:
+            if self._process is None:
+                if self._begun:
+                    raise BrokerUnavailable
+                return
+            newcomer = self._newcomer()
+            await asyncio.to_thread(self._write_passwords, newcomer)
+            try:
+                self._process.send_signal(signal.SIGHUP)
+                await self._until_accepted(newcomer)
+            except (ProcessLookupError, LinkDown) as error:
+                raise BrokerUnavailable from error
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Keep one child; set *ready* once it lets in whom it should; raise `LinkDown` when it ends."""
+        command = self._command()
+        await asyncio.to_thread(end_orphan, self._pid_file, self._configuration)
+        async with self._one_at_a_time:
+            newcomer = self._newcomer()
+            await asyncio.to_thread(self._write_all, newcomer)
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the station, which ends the broker in its turn
+            )
+            self._begun = True
+            self._process = process
+            self._last_words = ""
+        try:
+            self._write(self._pid_file, f"{process.pid}\n".encode())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(process))
+                proving = group.create_task(self._prove(newcomer, ready))
+                await process.wait()
+                proving.cancel()
+        except* LinkDown as group_of_one:
+            raise group_of_one.exceptions[0] from None
+        finally:
+            self._process = None
+            ready.clear()
+            await _end(process)
+            self._pid_file.unlink(missing_ok=True)
+        raise LinkDown(f"Mosquitto ended: {self._last_words or f'exit code {process.returncode}'}")
+
+    def _newcomer(self) -> Login:
+        """
+        Someone who can only enter by the newest list: a broker that lets them in has read it.
+
+        Never the station's own login: a second client of its name would throw it off and end its session.
+        """
+        return Login(user=f"{self._station.user}/{secrets.token_hex(8)}", password=secrets.token_urlsafe(24))
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "pid"
+
+    @property
+    def _configuration(self) -> Path:
+        return self._folder / "mosquitto.conf"
+
+    def _command(self) -> list[str]:
+        broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+        if broker is None:
+            raise SettingInvalid("There is no mosquitto on this machine: install it, or set STATION_MQTT_URL.")
+        # setpriv (util-linux) has the kernel end the broker with us, however we end: by SIGTERM, so that it saves.
+        if (setpriv := shutil.which("setpriv")) is not None:
+            return [setpriv, "--pdeathsig", "TERM", "--", broker, "-c", str(self._configuration)]
+        return [broker, "-c", str(self._configuration)]
+
+    def _write_all(self, newcomer: Login) -> None:
+        persistence = self._folder / "held"
+        persistence.mkdir(mode=0o700, exist_ok=True)
+        run_as = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() == 0 else "mosquitto"  # asked for as root only
+        self._write(
+            self._configuration,
+            files.configuration(self._listener, self._folder, run_as=run_as, persistence=persistence).encode(),
+        )
+        self._write(self._folder / "acl", files.rights(self._station, anonymous=self._listener.anonymous).encode())
+        self._write_passwords(newcomer)
+
+    def _write_passwords(self, newcomer: Login) -> None:
+        self._write(self._folder / "passwords", files.passwords(self._accounts, [self._station, newcomer]).encode())
+
+    async def _listen(self, process: Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            words = line.decode(errors="replace").strip()
+            log.debug("broker: %s", words)
+            if words.startswith("Error"):
+                self._last_words = words.removeprefix("Error: ")
+
+    async def _prove(self, newcomer: Login, ready: asyncio.Event) -> None:
+        """Ready is a broker that lets in who is on its list, and nobody with a wrong password."""
+        await self._until_accepted(newcomer)
+        try:
+            open_to_all = await accepts(
+                self.host, self._listener.port, Login(user=newcomer.user, password=secrets.token_hex())
+            )
+        except OSError as error:
+            raise LinkDown(f"The broker doesn't answer: {error}") from error
+        if open_to_all:
+            raise LinkDown("The broker accepts a wrong password.")
+        ready.set()
+
+    async def _until_accepted(self, login: Login) -> None:
+        try:
+            async with asyncio.timeout(UP_WITHIN):
+                while True:
+                    with contextlib.suppress(OSError):
+                        if await accepts(self.host, self._listener.port, login):
+                            return
+                    await asyncio.sleep(_ASKED_EVERY)
+        except TimeoutError:
+            raise LinkDown("The broker doesn't answer.") from None
+
+
+class ForeignBroker:
+    """The `BrokerDoor` of a broker by URL: it keeps its own list and admits whom it likes."""
+
+    def digest(self, token: str) -> str:
+        """As for the station's own broker, which may be used later."""
+        return files.digest(token)
+
+    async def admit(self, accounts: Sequence[Account]) -> None:
+        """See `BrokerDoor`."""
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(GONE_WITHIN):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ITERATIONS: Final = 101  # mosquitto_passwd's own; a token of 256 random bits needs no slow digest
 SALT: Final = 12  # bytes, as mosquitto_passwd takes them
-MESSAGE_LIMIT: Final = 1024 * 1024  # bytes; the station judges what is smaller (docs/protocols.md §1)
+PACKET_LIMIT: Final = 1024 * 1024 + 65_536  # bytes: 1 MiB (docs/protocols.md §1) and a topic; the station judges what is smaller
 MEMORY_LIMIT: Final = 256 * 1024 * 1024  # bytes: what devices may make the broker hold while the station is away
 CONNECTIONS: Final = 2_000
 
@@ -66,8 +66,7 @@ def configuration(listener: Listener, folder: Path, *, run_as: str, persistence:
         "max_inflight_messages 0",
         "max_queued_messages 0",
         f"memory_limit {MEMORY_LIMIT}",
-        f"message_size_limit {MESSAGE_LIMIT}",
-        "max_packet_size 1114112",  # a topic and properties beside the longest message
+        f"max_packet_size {PACKET_LIMIT}",
         "persistent_client_expiration 2d",
         # What the broker acknowledged and the station hasn't kept yet outlives the end of both (SIGTERM saves it).
         "persistence true",

@@ -12,6 +12,7 @@ from station_adapters.mqtt.packets import DUP, RETAIN
 from station_adapters.mqtt.payloads import read_event, read_handshake, read_heartbeat, read_state
 from station_adapters.mqtt.topics import Routes, Suffix
 from station_core.errors import DeviceUnknown, Malformed
+from station_core.health import MQTT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,11 @@ class Inbound:
     def hears(self) -> None:
         """What devices say comes in now."""
         self._home.presence.hearing()
+        self._home.health.tell(MQTT, up=True)
+
+    async def drained(self) -> None:
+        """Return when all that was read has been handed to the services."""
+        await self.intake.drained()
 
     def deaf(self) -> None:
         """The socket isn't read: silence says nothing."""
@@ -84,6 +90,7 @@ class Inbound:
         """The connection has ended."""
         self._on_roomy = _nobody_waits
         self.deaf()
+        self._home.health.tell(MQTT, up=False, detail="not connected to the broker")
 
     def offer(self, topic: bytes, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         """Take a message from the socket; *packet_id* is 0 at QoS 0."""

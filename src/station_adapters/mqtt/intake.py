@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -67,6 +68,8 @@ class Intake:
         self._newest: dict[str, Message] = {}  # by external id, only while shedding
         self._shedding = False
         self._scheduled = False
+        self._empty = asyncio.Event()
+        self._empty.set()
         self.shed = 0
 
     def __len__(self) -> int:
@@ -85,9 +88,14 @@ class Intake:
             if message.route.suffix is Suffix.STATE and self._superseded(message):
                 return
         self._waiting.append(message)
+        self._empty.clear()
         if self._shedding and message.route.suffix is Suffix.STATE:
             self._newest[message.route.external_id] = message
         self.schedule()
+
+    async def drained(self) -> None:
+        """Return when nothing waits."""
+        await self._empty.wait()
 
     def schedule(self) -> None:
         """Handle what waits, soon."""
@@ -113,6 +121,8 @@ class Intake:
         if self._shedding and len(self._waiting) < SHED_FROM // 2:
             self._shedding = False
             self._newest.clear()
+        if not self._waiting:
+            self._empty.set()
         if len(self._waiting) <= READ_AGAIN_AT:
             self._on_roomy()
         self.schedule()

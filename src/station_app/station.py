@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+from station_app.supervisor import Supervisor
+from station_core.errors import StoreFull, StoreUnavailable
+from station_core.health import MQTT, STORE, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from station_adapters.http.live import LiveHub
+    from station_adapters.http.server import HttpServer
+    from station_adapters.mosquitto.broker import MosquittoBroker
+    from station_adapters.mqtt.inbound import Inbound
+    from station_adapters.mqtt.link import MqttLink
+    from station_adapters.sql.engine import Database
+    from station_adapters.sql.lock import StoreLock
+    from station_core.clock import Clock
+    from station_core.home import Home
+
+log = logging.getLogger("station")
+
+STORE_BACK_OFF: Final = (0.1, 2.0)  # seconds between attempts to reach the store at the start: first, longest
+DRAIN_WITHIN: Final = (
+    4.0  # seconds for what was read to be kept; with the rest of the stop below 10 (docs/protocols.md §4)
+)
+HTTP_WITHIN: Final = 1.5
+LINK_WITHIN: Final = 1.0
+BROKER_WITHIN: Final = 3.0
+
+
+class Station:
+    """
+    The order of life (decision 10).
+
+    Start: HTTP listens, then the store is locked, brought to the newest revision and loaded, then the broker, then the
+    subscription, then everything is served. Stop: nothing new is taken in, what was read is kept, then the ends close.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        clock: Clock,
+        server: HttpServer,
+        hub: LiveHub,
+        database: Database,
+        store_lock: StoreLock,
+        upgrade: Callable[[Database], Awaitable[None]],
+        link: MqttLink,
+        inbound: Inbound,
+        broker: MosquittoBroker | None,
+    ) -> None:
+        self._home = home
+        self._clock = clock
+        self._server = server
+        self._hub = hub
+        self._database = database
+        self._store_lock = store_lock
+        self._upgrade = upgrade
+        self._link = link
+        self._inbound = inbound
+        self._broker = broker
+
+    async def run(self, stop: asyncio.Event, serving: asyncio.Event) -> None:
+        """
+        Live until *stop* is set; set *serving* once all is served.
+
+        Raise what no retry can mend: `SettingInvalid`, `StoreTaken`.
+        """
+        async with asyncio.TaskGroup() as group:
+            supervisor = Supervisor(group=group, health=self._home.health, clock=self._clock, on_fatal=stop.set)
+            supervisor.once("start", lambda: self._start(supervisor, serving))
+            try:
+                await stop.wait()
+            finally:
+                log.info("station stops")
+                await self._stop(supervisor)
+        if supervisor.fatal is not None:
+            raise supervisor.fatal
+
+    async def _start(self, supervisor: Supervisor, serving: asyncio.Event) -> None:
+        supervisor.keep("http", self._server.run)
+        await self._server.listening.wait()
+        supervisor.keep("live", self._hub.run)
+        await self._open_store(supervisor)
+        broker_ready, subscribed = asyncio.Event(), asyncio.Event()
+        if self._broker is None:
+            supervisor.keep("link", lambda: self._link.run(self._inbound, subscribed), part=MQTT)
+        else:
+            broker = self._broker
+            supervisor.keep("broker", lambda: broker.run(broker_ready), part=MQTT)
+            supervisor.keep("link", lambda: self._link_to_own(broker_ready, subscribed), part=MQTT)
+            await subscribed.wait()
+        self._home.health.phase = Phase.SERVING
+        serving.set()
+        log.info("station serves")
+
+    async def _link_to_own(self, ready: asyncio.Event, subscribed: asyncio.Event) -> None:
+        await ready.wait()
+        await self._link.run(self._inbound, subscribed)
+
+    async def _open_store(self, supervisor: Supervisor) -> None:
+        pause, longest = STORE_BACK_OFF
+        while True:
+            try:
+                await self._store_lock.acquire()
+                await self._upgrade(self._database)
+                await self._home.load()
+                break
+            except (StoreUnavailable, StoreFull) as error:
+                self._home.health.tell(STORE, up=False, detail=str(error))
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, longest)
+        supervisor.keep("store lock", self._store_lock.run, part=STORE)
+        supervisor.keep("journal", self._home.journal.run)
+        supervisor.keep("strangers", self._home.strangers.run)
+        supervisor.keep("presence", self._home.presence.run)
+
+    async def _stop(self, supervisor: Supervisor) -> None:
+        self._home.health.phase = Phase.STOPPING
+        await supervisor.end("start", within=LINK_WITHIN)
+        await supervisor.end("presence", within=LINK_WITHIN)
+        await supervisor.end("strangers", within=LINK_WITHIN)
+        self._link.stop_reading()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_WITHIN):
+                await self._inbound.drained()
+                await self._home.journal.drained()
+        await supervisor.end("http", within=HTTP_WITHIN)
+        await supervisor.end("live", within=LINK_WITHIN)
+        await supervisor.end("link", within=LINK_WITHIN)
+        await supervisor.end("broker", within=BROKER_WITHIN)
+        await supervisor.end("journal", within=LINK_WITHIN)
+        await supervisor.end("store lock", within=LINK_WITHIN)
+        await self._database.close()

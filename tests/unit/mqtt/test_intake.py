@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station_adapters.mqtt import intake as module
+from station_adapters.mqtt.intake import Intake, Message
+from station_adapters.mqtt.packets import DUP
+from station_adapters.mqtt.topics import Route, Suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Wire:
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        raise AssertionError(packet_ids)  # the intake acknowledges nothing by itself
+
+
+class Bench:
+    """An intake whose turns of the loop are taken by hand."""
+
+    def __init__(self) -> None:
+        self.handled: list[Message] = []
+        self.turns: list[Callable[[], None]] = []
+        self.room = True
+        self.roomy = 0
+        self.wire = Wire()
+        self.intake = Intake(
+            handle=self.handled.append, room=lambda: self.room, soon=self.turns.append, on_roomy=self.had_room
+        )
+
+    def had_room(self) -> None:
+        self.roomy += 1
+
+    def offer(
+        self, report: object, device: str = "d", *, suffix: Suffix = Suffix.STATE, packet_id: int = 0, flags: int = 0
+    ) -> None:
+        payload = report if isinstance(report, bytes) else json.dumps({"state": report}).encode()
+        self.intake.offer(Message(Route("s", device, suffix, 0), payload, packet_id, flags, self.wire))
+
+    def run(self) -> None:
+        while self.turns:
+            self.turns.pop(0)()
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(m.payload)["state"] if m.report is None else m.report
+            for m in self.handled
+            if m.route.suffix is Suffix.STATE
+        ]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(module, "SHED_FROM", 4)
+    monkeypatch.setattr(module, "FULL_AT", 8)
+    monkeypatch.setattr(module, "READ_AGAIN_AT", 2)
+    monkeypatch.setattr(module, "TURN", 3)
+    return Bench()
+
+
+def test_below_the_bound_every_message_is_handled_in_its_order(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n})
+    bench.run()
+
+    assert bench.reports() == [{"t": n} for n in range(4)]
+    assert bench.intake.shed == 0
+
+
+def test_a_turn_of_the_loop_handles_a_bounded_number(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n})
+    bench.turns.pop(0)()
+
+    assert len(bench.handled) == 3
+    assert len(bench.turns) == 1
+
+
+def test_at_the_bound_the_newest_telemetry_of_a_device_supersedes_its_waiting_one(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n, "first": n}, f"d{n}", packet_id=n + 1)
+    bench.offer({"t": 40}, "d0", packet_id=5)
+    bench.offer({"t": 41, "new": 1}, "d0", packet_id=6)
+    bench.run()
+
+    assert bench.reports()[0] == {"t": 41, "first": 0, "new": 1}
+    assert len(bench.handled) == 4
+    assert [packet_id for packet_id, _ in bench.handled[0].superseded] == [5, 6]
+    assert bench.intake.shed == 2
+
+
+def test_a_report_in_which_a_boolean_differs_is_never_superseded(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"on": False}, f"d{n}")
+    bench.offer({"on": True}, "d0")
+    bench.offer({"on": True, "t": 1}, "d0")
+    bench.offer({"on": 1}, "d0")
+    bench.run()
+
+    assert [r for m, r in zip(bench.handled, bench.reports(), strict=True) if m.route.external_id == "d0"] == [
+        {"on": False},
+        {"on": True, "t": 1},
+        {"on": 1},
+    ]
+
+
+def test_events_and_handshakes_keep_their_order_and_their_place(bench: Bench) -> None:
+    for n in range(3):
+        bench.offer({"t": n}, f"d{n}")
+    bench.offer(b"e1", "d0", suffix=Suffix.EVENT)
+    bench.offer(b"h", "d0", suffix=Suffix.HANDSHAKE)
+    bench.offer(b"e1", "d0", suffix=Suffix.EVENT)
+    bench.run()
+
+    assert [m.payload for m in bench.handled[3:]] == [b"e1", b"h", b"e1"]
+
+
+def test_it_is_full_when_nothing_more_can_be_superseded_and_says_when_it_has_room_again(bench: Bench) -> None:
+    for n in range(8):
+        bench.offer({"t": n}, f"d{n}")
+    full, said_before = bench.intake.full, bench.roomy
+    bench.run()
+
+    assert full
+    assert said_before == 0
+    assert not bench.intake.full
+    assert bench.roomy > 0
+
+
+def test_without_room_nothing_is_handled_until_it_is_scheduled_again(bench: Bench) -> None:
+    bench.room = False
+    bench.offer({"t": 1})
+    bench.run()
+    before = len(bench.handled)
+    bench.room = True
+    bench.intake.schedule()
+    bench.run()
+
+    assert before == 0
+    assert bench.reports() == [{"t": 1}]
+
+
+@pytest.mark.parametrize("wrong", [b"{", b'{"state": []}', b'{"state":{"t":9223372036854775808}}'])
+def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -> None:
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    bench.offer(wrong, "d0")
+    bench.offer({"t": 5}, "d1")
+    bench.run()
+
+    assert [m.payload for m in bench.handled].count(wrong) == 1
+    assert {"t": 5} in [m.report for m in bench.handled]
+
+
+def test_a_redelivered_report_supersedes_nothing(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}", packet_id=n + 1)
+    bench.offer({"t": 9}, "d0", packet_id=1, flags=DUP)
+    bench.run()
+
+    assert len(bench.handled) == 5
+
+
+def test_packet_ids_of_a_session_that_is_over_are_forgotten(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}", packet_id=n + 1)
+    bench.offer({"t": 9}, "d0", packet_id=7)
+    bench.intake.forget_packet_ids()
+    bench.run()
+
+    assert [m.packet_id for m in bench.handled] == [0] * 4
+    assert bench.handled[0].superseded == []
+
+
+async def test_it_is_drained_when_nothing_waits(bench: Bench) -> None:
+    await bench.intake.drained()
+    bench.offer({"t": 1})
+    bench.run()
+    await bench.intake.drained()
+
+    assert len(bench.handled) == 1
+
+
+REPORTS = st.dictionaries(
+    st.sampled_from("abc"), st.one_of(st.booleans(), st.integers(0, 3), st.none()), min_size=1, max_size=3
+)
+
+
+@given(offers=st.lists(st.tuples(st.sampled_from(["x", "y"]), REPORTS), max_size=60), each=st.integers(1, 9))
+def test_overload_changes_neither_the_final_state_nor_any_flip(
+    offers: list[tuple[str, dict[str, Any]]], each: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SHED_FROM", 4)
+        bench = Bench()
+        for n, (device, report) in enumerate(offers):
+            bench.offer(report, device)
+            if n % each == 0 and bench.turns:
+                bench.turns.pop(0)()
+        bench.run()
+
+    for device in ("x", "y"):
+        sent = [report for name, report in offers if name == device]
+        got = [r for m, r in zip(bench.handled, bench.reports(), strict=True) if m.route.external_id == device]
+        assert merged(got) == merged(sent)
+        assert flips(got) == flips(sent)
+
+
+def merged(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    for report in reports:
+        state |= report
+    return state
+
+
+def flips(reports: list[dict[str, Any]]) -> dict[str, list[bool]]:
+    """For each capability, the booleans to which it flipped, in order."""
+    state: dict[str, Any] = {}
+    found: dict[str, list[bool]] = {}
+    for report in reports:
+        for key, new in report.items():
+            old = state.get(key)
+            if isinstance(old, bool) and isinstance(new, bool) and old is not new:
+                found.setdefault(key, []).append(new)
+        state |= report
+    return found

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station_adapters.mqtt.packets import DUP, RETAIN, PacketCutter, pubacks
+from station_core.errors import Malformed
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.published: list[tuple[bytes, bytes, int, int]] = []
+        self.control: list[bytes] = []
+        self.cutter = PacketCutter(lambda *message: self.published.append(message), self.control.append)
+
+
+def variable(number: int) -> bytes:
+    encoded = b""
+    while True:
+        number, digit = divmod(number, 128)
+        encoded += bytes([digit | (0x80 if number else 0)])
+        if not number:
+            return encoded
+
+
+def publish(topic: bytes, payload: bytes, *, packet_id: int = 0, flags: int = 0, properties: bytes = b"") -> bytes:
+    body = len(topic).to_bytes(2, "big") + topic
+    if packet_id:
+        body += packet_id.to_bytes(2, "big")
+    body += variable(len(properties)) + properties + payload
+    return bytes([0x30 | flags | (0x02 if packet_id else 0)]) + variable(len(body)) + body
+
+
+@given(
+    messages=st.lists(
+        st.tuples(
+            st.binary(max_size=40),
+            st.binary(max_size=300),
+            st.integers(0, 65_535),
+            st.sampled_from([0, DUP, RETAIN, DUP | RETAIN]),
+            st.sampled_from([b"", b"\x01\x00", b"\x26" + b"\x00\x80" + b"k" * 128 + b"\x00\x00"]),
+        ),
+        max_size=20,
+    ),
+    size=st.integers(1, 700),
+)
+def test_messages_come_out_as_they_went_in_however_the_stream_is_sliced(
+    messages: list[tuple[bytes, bytes, int, int, bytes]], size: int
+) -> None:
+    seen = Seen()
+    stream = b"\x20\x03\x00\x00\x00"
+    for topic, payload, packet_id, flags, properties in messages:
+        stream += publish(topic, payload, packet_id=packet_id, flags=flags, properties=properties) + b"\xd0\x00"
+    for start in range(0, len(stream), size):
+        seen.cutter.feed(stream[start : start + size])
+
+    assert seen.published == [message[:4] for message in messages]
+    assert seen.control == [b"\x20\x03\x00\x00\x00"] + [b"\xd0\x00"] * len(messages)
+
+
+def test_a_megabyte_in_small_slices_comes_out_whole() -> None:
+    seen = Seen()
+    packet = publish(b"t", b"x" * 1_000_000, packet_id=7)
+    for start in range(0, len(packet), 65_536):
+        seen.cutter.feed(packet[start : start + 65_536])
+
+    assert seen.published == [(b"t", b"x" * 1_000_000, 7, 0)]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x30\xff\xff\xff\xff\x01",  # a length of five bytes
+        b"\x32\x05\x00\x01t\x00\x00",  # QoS 1 with packet id 0, and no properties
+        b"\x30\x04\x00\x01t\x05",  # properties that reach beyond the packet
+        b"\x30\x02\x00\x09",  # a topic that does
+    ],
+)
+def test_bytes_that_are_no_mqtt_are_malformed(stream: bytes) -> None:
+    with pytest.raises((Malformed, IndexError)):
+        Seen().cutter.feed(stream)
+
+
+def test_acknowledgements_are_joined() -> None:
+    assert pubacks([1, 258]) == b"\x40\x02\x00\x01\x40\x02\x01\x02"

@@ -59,7 +59,9 @@ class Home:
             on_refused=self._refused,
             on_trouble=self._store_is,
         )
-        self.strangers = Strangers(store=store, registry=self.registry, keyring=self.keyring, link=link, clock=clock)
+        self.strangers = Strangers(
+            store=store, registry=self.registry, keyring=self.keyring, link=link, bus=self.bus, clock=clock
+        )
         self.devices = DeviceService(
             registry=self.registry,
             journal=self.journal,
@@ -69,7 +71,7 @@ class Home:
             strangers=self.strangers,
             types=types,
         )
-        self.presence = Presence(registry=self.registry, devices=self.devices, clock=clock)
+        self.presence = Presence(registry=self.registry, devices=self.devices, journal=self.journal, clock=clock)
         self.commands = CommandService(
             registry=self.registry,
             devices=self.devices,

@@ -6,6 +6,7 @@ One rule, applied by every edge after decoding, so that no database and no reade
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -23,6 +24,7 @@ MAX_TEXT: Final = 4 * 1024  # bytes of UTF-8
 MAX_MESSAGE: Final = 64 * 1024  # bytes of an incoming message, and of a merged state
 INT_BOUND: Final = 2**63  # exclusive
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NUMBER_WEIGHT: Final = 24  # no finite double or 64-bit integer is longer in shortest form
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -72,21 +74,27 @@ def value_weight(value: Value, depth: int = 1) -> int:
 
 
 def text_weight(text: str) -> int:
-    """The text's size in bytes of UTF-8 with its quotes; raise `Malformed` for NUL, lone surrogates, over 4 KiB."""
+    """The text's size in bytes of JSON; raise `Malformed` for NUL, lone surrogates, over 4 KiB of UTF-8."""
     if not isinstance(text, str):
         raise Malformed("Not a text.")
-    if text.isascii():
-        size = len(text)
+    if text.isascii() and text.isidentifier():
+        size = len(text)  # as nearly all keys: nothing in it is escaped
+        weight = size + 2
     else:
+        if "\0" in text:
+            raise Malformed("A text holds U+0000.")
         try:
-            size = len(text.encode())
+            size, weight = len(text.encode()), len(_COMPACT.encode(text).encode())
         except UnicodeEncodeError:
             raise Malformed("A text has a lone surrogate.") from None
     if size > MAX_TEXT:
         raise Malformed(f"A text is over {MAX_TEXT} bytes.")
-    if "\0" in text:
-        raise Malformed("A text holds U+0000.")
-    return size + 2
+    return weight
+
+
+def object_size(value: Mapping[str, Value]) -> int:
+    """Of an object that was found acceptable: its exact size in bytes of compact JSON."""
+    return len(_COMPACT.encode(value).encode())
 
 
 def external_id(text: object) -> str:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from station_core.devices.activity import Activity, ActivityPage, line
 from station_core.devices.model import Status
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FEED_BOUND: Final = 10_000  # newest activities that are remembered
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text
+
 
 class MemoryDeviceStore:
     """
@@ -36,6 +40,7 @@ class MemoryDeviceStore:
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
         self._feed: list[Activity] = []
+        self._forgotten = 0  # activities before the first in the feed
         self._last_batch = 0
         self._deliveries: list[tuple[int, Delivery]] = []
         self.types: Sequence[DeviceType] = ()
@@ -100,13 +105,13 @@ class MemoryDeviceStore:
     async def activities(
         self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
-        """See `DeviceStore`; a cursor is the number of lines older than the page."""
+        """See `DeviceStore`; a cursor is the number of activities ever that are older than the page."""
 
         def page() -> ActivityPage:
-            end = len(self._feed) if cursor is None else _position(cursor)
+            end = len(self._feed) if cursor is None else max(0, _position(cursor) - self._forgotten)
             found = [
                 (n, item)
-                for n, item in reversed(list(enumerate(self._feed[:end])))
+                for n, item in reversed(list(enumerate(self._feed[:end], self._forgotten)))
                 if device_id is None or item.device_id == device_id
             ]
             more = str(found[limit - 1][0]) if len(found) > limit else None
@@ -151,6 +156,9 @@ class MemoryDeviceStore:
                 for event in change.events
                 if (told := line(event)) is not None
             ]
+        excess = max(0, len(self._feed) - FEED_BOUND)
+        del self._feed[:excess]
+        self._forgotten += excess
         self._last_batch = batch.number
         self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
         self._deliveries += [(batch.number, delivery) for delivery in batch.deliveries]
@@ -183,5 +191,5 @@ def _check_content(change: DeviceChange) -> None:
         text.encode()
     except (ValueError, TypeError) as error:
         raise ChangeRefused(type(error).__name__) from None
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise ChangeRefused("NUL")

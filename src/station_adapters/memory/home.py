@@ -44,14 +44,20 @@ class MemoryPorts:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Home]:
-        """A home that was loaded and runs; ended at once on leaving, as by a power cut."""
+        """A home that was loaded, hears and runs; ended at once on leaving, as by a power cut."""
         home = self.home()
         await home.load()
+        home.presence.hearing()
         home.health.tell(MQTT, up=True)
         home.health.phase = Phase.SERVING
+        failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
             running = group.create_task(home.run())
             try:
                 yield home
+            except Exception as error:  # noqa: BLE001  # raised again below: the group would wrap it
+                failure = error
             finally:
                 running.cancel()
+        if failure is not None:
+            raise failure

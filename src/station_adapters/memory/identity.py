@@ -101,6 +101,8 @@ class MemoryIdentityStore:
     def _open(self, session: Session, refresh_digest: str) -> None:
         if session.user_id not in self._users:
             raise NotFound("There is no such user.")
+        for over in [s for s in self._sessions.values() if s.expires_at <= session.created_at]:
+            self._close(over.id)
         self._sessions[session.id] = session
         self._refreshes[refresh_digest] = _Refresh(session.id)
 
@@ -130,6 +132,7 @@ class MemoryTokens:
 
     def issue(self, claims: Claims) -> str:
         """See `AccessTokens`."""
+        self._issued = {t: known for t, known in self._issued.items() if known.expires_at > claims.issued_at}
         token = f"memory.{claims.token_id}"
         self._issued[token] = claims
         return token

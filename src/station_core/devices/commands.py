@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from station_core.devices.events import DeviceCommandSent
 from station_core.devices.ports import DeviceChange
 from station_core.errors import CommandInvalid, DeviceOffline, Malformed
+from station_core.journal import JOURNAL_BOUND
 from station_core.values import object_weight
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from station_core.devices.service import DeviceService
     from station_core.journal import Journal
     from station_core.values import Value
+
+
+log = logging.getLogger("station.devices")
 
 
 class ActorKind(StrEnum):
@@ -47,7 +52,12 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM)
 
 
 class CommandService:
-    """Commands to devices."""
+    """
+    Commands to devices.
+
+    They go out also while the store is away; once the journal is at its bound they leave no activity, which is counted
+    in `unkept`.
+    """
 
     def __init__(
         self,
@@ -69,6 +79,8 @@ class CommandService:
         self._clock = clock
         self._randomness = randomness
         self._station_id = station_id
+        self._keeps = True
+        self.unkept = 0
 
     async def send(self, device_id: str, command: Mapping[str, Value], *, actor: Actor) -> str:
         """
@@ -100,5 +112,14 @@ class CommandService:
             actor=str(actor),
             timestamp=self._clock.now(),
         )
-        self._journal.append(DeviceChange(device, [sent]))
+        self._note(DeviceChange(device, [sent]))
         return command_id
+
+    def _note(self, change: DeviceChange) -> None:
+        kept_before, self._keeps = self._keeps, self._journal.waiting < JOURNAL_BOUND
+        if self._keeps:
+            self._journal.append(change)
+            return
+        self.unkept += 1
+        if kept_before:
+            log.error("the journal is full: commands leave no activity until it has room")

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
-from station_core.errors import BrokerUnavailable, Malformed
+from station_core.errors import BrokerUnavailable, ExternalIdTaken, Malformed
 from station_core.values import external_id as checked_external_id
 from station_core.values import tag, text_weight
 
@@ -62,7 +62,6 @@ class Household:
         self._bus = bus
         self._clock = clock
         self._randomness = randomness
-        self._one_at_a_time = asyncio.Lock()  # memory takes changes in the order in which the store took them
 
     async def load(self, types: Sequence[DeviceType]) -> None:
         """Take the store's devices and credentials into memory, its journal's place, and tell the broker's door."""
@@ -71,7 +70,8 @@ class Household:
         self._registry.load(loaded.devices, seen=self._clock.monotonic())
         self._keyring.load(loaded.credentials)
         self._journal.resume(loaded.last_batch, loaded.deliveries)
-        await self._keyring.open_door()
+        with suppress(BrokerUnavailable):  # it starts with this list
+            await self._keyring.open_door()
 
     def devices(self) -> Sequence[Device]:
         """All devices by name."""
@@ -99,19 +99,22 @@ class Household:
             updated_at=at,
         )
         token, credential = self._keyring.issue(device.id, device.external_id)
-        async with self._one_at_a_time:
-            await self._store.add(device, credential)
+        async with self._registry.changing:
+            if self._registry.holds(device.external_id):
+                raise ExternalIdTaken
+            # The door first, then the store: nobody has the token yet, and what fails leaves nothing to take back.
             self._keyring.put(credential)
+            try:
+                await self._keyring.open_door()
+                await self._store.add(device, credential)
+            except BaseException:
+                self._keyring.drop(device.id)
+                raise
             # It has never spoken, so there is nothing yet that a command could reach: the three minutes' grace of
             # docs/protocols.md §1 is for devices that spoke before a restart.
             self._registry.add(device, seen=self._clock.monotonic()).gone = True
             self._strangers.forget_no(device.external_id)
-            try:
-                await self._keyring.open_door()
-            except (BrokerUnavailable, asyncio.CancelledError):
-                await self._withdraw(device)
-                raise
-        self._bus.publish([DeviceAdded(device=self.device(device.id), timestamp=at)])
+            self._bus.publish([DeviceAdded(device=device, timestamp=at)])
         return device, token
 
     async def update(
@@ -119,7 +122,7 @@ class Household:
     ) -> Device:
         """Rename a device, move it to another zone; raise `DeviceUnknown`, `Malformed` or `NotFound` for the zone."""
         checked = name if isinstance(name, Unchanged) else checked_name(name)
-        async with self._one_at_a_time:
+        async with self._registry.changing:
             before = self._registry.known(device_id).device
             new_name = before.name if isinstance(checked, Unchanged) else checked
             new_zone = before.zone_id if isinstance(zone_id, Unchanged) else zone_id
@@ -128,13 +131,12 @@ class Household:
             cell = self._registry.known(device_id)
             # What it reported in the meantime stays.
             cell.device = cell.device.renamed(new_name, new_zone, at=at)
-            cell.kept = cell.kept.renamed(new_name, new_zone, at=at)
-        self._bus.publish([DeviceUpdated(device=cell.device, timestamp=at)])
-        return cell.device
+            self._bus.publish([DeviceUpdated(device=cell.device, timestamp=at)])
+            return cell.device
 
     async def remove(self, device_id: str) -> None:
         """Forget a device, and shut the broker's door to it; raise `DeviceUnknown`."""
-        async with self._one_at_a_time:
+        async with self._registry.changing:
             device = self._registry.known(device_id).device
             await self._store.remove(device_id)
             self._registry.drop(device_id)
@@ -147,11 +149,6 @@ class Household:
             except BrokerUnavailable:
                 # A broker that is away lets nobody in, and starts with the new list.
                 log.warning("device removed while the broker is away", extra={"device_id": device_id})
-
-    async def _withdraw(self, device: Device) -> None:
-        self._registry.drop(device.id)
-        self._keyring.drop(device.id)
-        await self._store.remove(device.id)
 
 
 def checked_name(name: str) -> str:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from station_core.errors import DeviceUnknown
-from station_core.values import object_weight
+from station_core.values import MAX_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ class Cell:
 
     `device` is the newest, `kept` what the store is known to hold; `seen` is the monotonic time of its last message, or
     of the station's start; `gone` whether a will or silence took it offline in this run; `weight` bounds its state's
-    size.
+    size in bytes of JSON, until its first report by the most that it may be.
     """
 
     __slots__ = ("beat_kept", "device", "gone", "kept", "seen", "weight")
@@ -28,13 +29,18 @@ class Cell:
         self.seen = seen
         self.gone = False
         self.beat_kept = float("-inf")
-        self.weight = object_weight(device.state)
+        self.weight = MAX_MESSAGE
 
 
 class Registry:
-    """All devices, in memory."""
+    """
+    All devices, in memory.
+
+    `changing` is held while which devices there are changes, or is compared with what the store says.
+    """
 
     def __init__(self) -> None:
+        self.changing = asyncio.Lock()
         self._by_id: dict[str, Cell] = {}
         self._by_external_id: dict[str, Cell] = {}
 
@@ -66,6 +72,10 @@ class Registry:
     def get(self, device_id: str) -> Cell | None:
         """The device's cell, None when there's none."""
         return self._by_id.get(device_id)
+
+    def holds(self, external_id: str) -> bool:
+        """Whether a device bears this external id."""
+        return external_id in self._by_external_id
 
     def known(self, device_id: str) -> Cell:
         """The device's cell, or raise `DeviceUnknown`."""

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from station_core.devices.events import DeviceUpdated
 from station_core.devices.model import Status
 from station_core.devices.ports import DeviceChange
 from station_core.devices.types import DeviceType, unknown_type
 from station_core.errors import Malformed
-from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight, tag, text_weight
+from station_core.values import MAX_KEYS, MAX_MESSAGE, object_size, object_weight, tag, text_weight, value_weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +30,11 @@ class DeviceService:
     """
     What devices say: applied to memory at once, journalled, never awaited.
 
-    Each method returns the receipt: a batch whose `done` resolves once the effect is kept. All raise `DeviceUnknown`
-    for an external id that memory doesn't know and `Malformed` for content that no wire accepts; nothing has changed
-    then. *station_id* is the station id under which the device spoke on MQTT, None when it spoke otherwise; *delivery*
-    is what identifies a message that may come again.
+    Each method returns the receipt: a batch whose `done` resolves once the effect is kept; `Journal.kept` waits for it.
+    All raise `DeviceUnknown` for an external id that memory doesn't know, `Malformed` for content that no wire accepts,
+    and, but for a will, `StoreUnavailable` or `StoreFull` while the journal is full; nothing has changed then.
+    *station_id* is the station id under which the device spoke on MQTT, None when it spoke otherwise; *delivery* is
+    what identifies a message that may come again.
     """
 
     def __init__(
@@ -73,15 +75,16 @@ class DeviceService:
     ) -> Batch[DeviceChange]:
         """Merge a report over the device's state."""
         cell = self._registry.named(external_id)
-        weight = cell.weight + object_weight(report, 2)
+        added = object_weight(report, 2)
+        weight = cell.weight + added
         if weight > MAX_MESSAGE or len(cell.device.state) + len(report) > MAX_KEYS:
-            weight = _merged_weight(cell.device, report)
+            weight = _merged_size(cell.device, report)
         at = self._clock.now()
         before, came = self._heard(cell, station_id, at)
         after, events = before.reported(report, self.type_of(before), at=at)
         cell.device = after
         cell.weight = weight
-        return self._journal.append(DeviceChange(after, came + events if came else events), delivery)
+        return self._journal.append(DeviceChange(after, came + events if came else events), delivery, added)
 
     def receive_event(
         self,
@@ -98,11 +101,12 @@ class DeviceService:
             raise Malformed("An event is device_event or user_event.")
         if not isinstance(data.get("action"), str):
             raise Malformed("An event's data has an action, a string.")
-        object_weight(data, 2)
+        weight = object_weight(data, 2)
         at = self._clock.now()
         device, came = self._heard(cell, station_id, at)
         cell.device = device
-        return self._journal.append(DeviceChange(device, [*came, device.told(event, data, at=at)]), delivery)
+        told = device.told(event, data, at=at)
+        return self._journal.append(DeviceChange(device, [*came, told]), delivery, weight)
 
     def heartbeat(
         self,
@@ -114,14 +118,16 @@ class DeviceService:
     ) -> Batch[DeviceChange]:
         """The device is there; kept at once when that is news, else at most once a minute and nobody need wait."""
         cell = self._registry.named(external_id)
+        value_weight(session)
         at = self._clock.now()
-        known_as = cell.device.station_id
+        before = cell.device
         device, came = self._heard(cell, station_id, at)
-        cell.device = device.beat(at=at, session=session)
+        after = cell.device = device.beat(at=at, session=session)
         now = self._clock.monotonic()
-        if came or cell.device.station_id != known_as or now - cell.beat_kept >= HEARTBEAT_KEPT_EVERY:
+        news = came or after.station_id != before.station_id or after.session != before.session
+        if news or now - cell.beat_kept >= HEARTBEAT_KEPT_EVERY:
             cell.beat_kept = now
-            return self._journal.append(DeviceChange(cell.device, came), delivery)
+            return self._journal.append(DeviceChange(after, came), delivery)
         return self._journal.pass_by()
 
     def last_will(
@@ -169,6 +175,7 @@ class DeviceService:
 
     def _heard(self, cell: Cell, station_id: str | None, at: datetime) -> tuple[Device, list[Event]]:
         """Any valid message shows that the device is there, and under which station id it can be reached."""
+        self._journal.check_room()
         cell.seen = self._clock.monotonic()
         cell.gone = False
         device = cell.device
@@ -179,21 +186,27 @@ class DeviceService:
         return device.turned(Status.ONLINE, at=at)
 
     def kept(self, changes: Sequence[DeviceChange]) -> None:
-        """The journal kept these: tell what happened."""
+        """The journal kept these: tell what happened, but nothing more of a device that was removed meanwhile."""
         events: list[Event] = []
         for change in changes:
             cell = self._registry.get(change.device.id)
-            if cell is not None:
-                cell.kept = change.device
-            events += change.events
+            if cell is None:
+                continue
+            cell.kept = change.device
+            if change.device.name != cell.device.name or change.device.zone_id != cell.device.zone_id:
+                events += [_under_its_new_name(event, cell.device) for event in change.events]
+            else:
+                events += change.events
         self._bus.publish(events)
 
     def refused(self, change: DeviceChange) -> None:
-        """The store can never keep this: back to what it holds of the device."""
+        """The store can never keep this: back to what it holds of the device; what builds on it falls with it."""
         cell = self._registry.get(change.device.id)
         if cell is not None:
-            cell.device = cell.kept
-            cell.weight = object_weight(cell.kept.state)
+            # Name and zone aren't the journal's.
+            cell.device = cell.kept.renamed(cell.device.name, cell.device.zone_id, at=cell.kept.updated_at)
+            cell.weight = MAX_MESSAGE
+        self._journal.drop(lambda later: later.device.id == change.device.id)
 
 
 def check_introduction(portrait: Introduction) -> None:
@@ -204,11 +217,22 @@ def check_introduction(portrait: Introduction) -> None:
             text_weight(text)
     if portrait.kit_tag is not None:
         tag(portrait.kit_tag)
+    value_weight(portrait.session)
 
 
-def _merged_weight(device: Device, report: Mapping[str, Value]) -> int:
+def _under_its_new_name(event: Event, renamed: Device) -> Event:
+    """An update that shows the device is as of now: one with the former name would come after the news of the new."""
+    if not isinstance(event, DeviceUpdated):
+        return event
+    device = event.device.renamed(renamed.name, renamed.zone_id, at=event.device.updated_at)
+    return DeviceUpdated(device=device, timestamp=event.timestamp)
+
+
+def _merged_size(device: Device, report: Mapping[str, Value]) -> int:
     merged = {**device.state, **report}
-    weight = object_weight(merged)
-    if weight > MAX_MESSAGE:
+    if len(merged) > MAX_KEYS:
+        raise Malformed(f"The merged state would have over {MAX_KEYS} keys.")
+    size = object_size(merged)
+    if size > MAX_MESSAGE:
         raise Malformed("The merged state would be over 64 KiB.")
-    return weight
+    return size

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from station_core.devices.events import DeviceAdded
 from station_core.errors import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from station_core.devices.credentials import Keyring
     from station_core.devices.ports import DeviceLink, DeviceStore
     from station_core.devices.registry import Registry
+    from station_core.events import EventBus
 
 log = logging.getLogger("station.devices")
 
@@ -27,12 +29,20 @@ class Strangers:
     """
 
     def __init__(
-        self, *, store: DeviceStore, registry: Registry, keyring: Keyring, link: DeviceLink, clock: Clock
+        self,
+        *,
+        store: DeviceStore,
+        registry: Registry,
+        keyring: Keyring,
+        link: DeviceLink,
+        bus: EventBus,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._registry = registry
         self._keyring = keyring
         self._link = link
+        self._bus = bus
         self._clock = clock
         self._waiting: dict[str, str] = {}  # external id → station id, in the order of asking
         self._noes: dict[str, float] = {}  # external id → until when the store's "no" is believed
@@ -59,28 +69,35 @@ class Strangers:
             await self._wake.wait()
             while self._waiting:
                 external_id = next(iter(self._waiting))
-                await self._look_up(external_id)
+                try:
+                    known = await self._look_up(external_id)
+                finally:
+                    station_id = self._waiting.pop(external_id)
+                if known is not None:
+                    self._link.answer_handshake(station_id, external_id, known=known)
                 await self._clock.sleep(1 / LOOKUPS_PER_SECOND)
             self._wake.clear()
 
-    async def _look_up(self, external_id: str) -> None:
-        try:
-            found = await self._store.find(external_id)
-        except (StoreUnavailable, StoreFull):
-            self._waiting.pop(external_id, None)
-            return
-        station_id = self._waiting.pop(external_id)
-        now = self._clock.monotonic()
-        self._noes = {other: until for other, until in self._noes.items() if until > now}
-        if found is None:
-            self._noes[external_id] = now + NO_KEPT_FOR
-            log.info("unknown device told so", extra={"external_id": external_id})
-            self._link.answer_handshake(station_id, external_id, known=False)
-            return
-        device, credential = found
-        if self._registry.get(device.id) is None:
+    async def _look_up(self, external_id: str) -> bool | None:
+        """Whether it is known, None when the store can't tell now."""
+        # Nothing is added or removed meanwhile: the store's answer must not be older than what memory has learnt since.
+        async with self._registry.changing:
+            if self._registry.holds(external_id):
+                return True
+            try:
+                found = await self._store.find(external_id)
+            except (StoreUnavailable, StoreFull):
+                return None
+            now = self._clock.monotonic()
+            if found is None:
+                self._noes = {other: until for other, until in self._noes.items() if until > now}
+                self._noes[external_id] = now + NO_KEPT_FOR
+                log.info("unknown device told so", extra={"external_id": external_id})
+                return False
+            device, credential = found
             log.warning("device found in the store alone, taken into memory", extra={"external_id": external_id})
             self._registry.add(device, seen=now)
             if credential is not None:
                 self._keyring.put(credential)
-        self._link.answer_handshake(station_id, external_id, known=True)
+            self._bus.publish([DeviceAdded(device=device, timestamp=self._clock.now())])
+            return True

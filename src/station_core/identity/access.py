@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,8 @@ class AccessService:
     """
     Who people are: register, log in, refresh, log out; store first, then memory.
 
-    Sessions live in memory too, so that an ended one is refused at once, also while the store is away.
+    What changes a session is done one at a time: memory must end up as the store did. Sessions live in memory too, so
+    that an ended one is refused at once, also while the store is away.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class AccessService:
 
     async def load(self) -> None:
         """Take the store's users and sessions into memory."""
-        people = await self._store.load()
-        self._users = {user.id: user for user in people.users}
-        self._sessions = {session.id: session for session in people.sessions}
+        async with self._one_at_a_time:
+            people = await self._store.load()
+            self._users = {user.id: user for user in people.users}
+            self._sessions = {session.id: session for session in people.sessions}
+            self._forget_expired()
 
     @property
     def registration_open(self) -> bool:
@@ -61,7 +65,7 @@ class AccessService:
         if not self.registration_open:
             raise RegistrationClosed
         address = checked_email(email)
-        display_name = (name or address.partition("@")[0]).strip()
+        display_name = (name or "").strip() or address.partition("@")[0]
         text_weight(display_name)
         check_password(password)
         owner = User(
@@ -85,15 +89,19 @@ class AccessService:
         if user is None:
             raise Unauthenticated
         session, refresh = self._new_session(user)
-        await self._store.open_session(session, digest(refresh))
-        self._sessions[session.id] = session
-        return self._login(user, session, refresh)
+        async with self._one_at_a_time:
+            present = self._users.get(user.id)
+            if present is None or present.password_hash != user.password_hash:
+                raise Unauthenticated  # the password was reset while this one was verified
+            await self._store.open_session(session, digest(refresh))
+            self._forget_expired()
+            self._sessions[session.id] = session
+        return self._login(present, session, refresh)
 
     async def refresh(self, refresh_token: str) -> Login:
         """A fresh pair for a refresh token, which is used up; one used before ends its session: `Unauthenticated`."""
         fresh = self._randomness.token()
         at = self._clock.now()
-        # One at a time: memory must end up as the store did when one token comes twice at once.
         async with self._one_at_a_time:
             rotation = await self._store.rotate(
                 digest(refresh_token), digest(fresh), at=at, expires_at=at + SESSION_FOR
@@ -111,8 +119,9 @@ class AccessService:
 
     async def log_out(self, session_id: str) -> None:
         """End a session; again is no error."""
-        await self._store.close_session(session_id)
-        self._sessions.pop(session_id, None)
+        async with self._one_at_a_time:
+            await self._store.close_session(session_id)
+            self._sessions.pop(session_id, None)
 
     async def reset_password(self, *, email: str, password: str) -> None:
         """Give a user a new password and end all their sessions; raise `Unauthenticated` for an unknown e-mail."""
@@ -120,8 +129,11 @@ class AccessService:
         user = self._by_email(email)
         if user is None:
             raise Unauthenticated("There is no user of this e-mail address.")
-        await self._store.set_password(user.id, await self._passwords.hash(password))
-        await self.load()
+        hashed = await self._passwords.hash(password)
+        async with self._one_at_a_time:
+            await self._store.set_password(user.id, hashed)
+            self._users[user.id] = replace(self._users[user.id], password_hash=hashed)
+            self._sessions = {s.id: s for s in self._sessions.values() if s.user_id != user.id}
 
     def verify(self, token: str) -> Principal:
         """Who bears this access token, or raise `Unauthenticated`; an ended session's tokens hold no more."""
@@ -135,6 +147,10 @@ class AccessService:
     def _by_email(self, email: str) -> User | None:
         wanted = email.strip().casefold()
         return next((user for user in self._users.values() if user.email.casefold() == wanted), None)
+
+    def _forget_expired(self) -> None:
+        at = self._clock.now()
+        self._sessions = {s.id: s for s in self._sessions.values() if s.expires_at > at}
 
     def _new_session(self, user: User) -> tuple[Session, str]:
         at = self._clock.now()
@@ -170,6 +186,7 @@ def checked_email(email: str) -> str:
 
 
 def check_password(password: str) -> None:
-    """Raise `Malformed` for a password that is too short or too long to be a new one."""
+    """Raise `Malformed` for a password that is too short or too long to be a new one, or no proper text."""
+    text_weight(password)
     if len(password) not in PASSWORD_LENGTH:
         raise Malformed("A password has 8 to 1024 characters.")

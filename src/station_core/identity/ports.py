@@ -32,7 +32,7 @@ class IdentityStore(Protocol):
 
     Every method is atomic: after it returns, its effect survives a power cut; when it raises, or is cancelled before
     its effect is certain, nothing of it is visible. All raise `StoreUnavailable` when the store can't answer and
-    `StoreFull` when the disk is full. Refresh tokens come as digests only.
+    `StoreFull` when the disk is full. Refresh tokens come as digests only. Sessions that are over may be forgotten.
     """
 
     async def load(self) -> People:

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, Generic
+
+from station_core.errors import ChangeRefused, Malformed, StationError, StoreFull, StoreUnavailable
+from station_core.journal.batch import Batch, C
+from station_core.journal.deliveries import Deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from station_core.clock import Clock
+    from station_core.journal.batch import Keeper
+    from station_core.journal.deliveries import Delivery
+
+log = logging.getLogger("station.journal")
+
+BATCH_BOUND: Final = 8_000  # changes; beyond it a batch costs memory and gains no speed (bench/ingest.py)
+JOURNAL_BOUND: Final = 16_000  # changes that may wait; edges take nothing more in at half of it (`full`)
+WEIGHT_BOUND: Final = 32 * 1024 * 1024  # bytes of JSON that may wait; in memory they take some times that
+PATIENCE: Final = 5.0  # seconds that a waiter gives the store
+BACK_OFF: Final = (0.05, 2.0)  # seconds between attempts while the store is away: first, longest
+
+
+class Journal(Generic[C]):
+    """
+    Takes changes in without waiting, keeps them in order.
+
+    After each commit, in this order: *on_kept* (changes in order), then the receipts. A change that the store can never
+    keep is found by halving its batch, told to *on_refused* and dropped: it stands alone, the others are kept.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper[C],
+        clock: Clock,
+        *,
+        on_kept: Callable[[Sequence[C]], None],
+        on_refused: Callable[[C], None],
+        on_trouble: Callable[[StationError | None], None] = lambda _: None,
+    ) -> None:
+        self._keeper = keeper
+        self._clock = clock
+        self._on_kept = on_kept
+        self._on_refused = on_refused
+        self._on_trouble = on_trouble
+        self._waiting: deque[Batch[C]] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._number = 0
+        self._deliveries = Deliveries()
+        self._on_room: Callable[[], None] | None = None
+        self.trouble: StationError | None = None
+        self.waiting = 0
+        self.weight = 0
+        self.commits = 0
+        self.refused = 0
+
+    def resume(self, last_number: int, deliveries: Sequence[Delivery]) -> None:
+        """Go on after the last batch that the store has on record, with the deliveries on record, oldest first."""
+        self._number = last_number
+        self._deliveries.clear()
+        # What is on record stays there as long as if it had come in this run: its acknowledgement may have been lost.
+        for delivery in deliveries:
+            self._deliveries.expect(delivery)
+        self._deliveries.record(0, list(deliveries))
+
+    def delivered(self, delivery: Delivery) -> bool:
+        """Whether this delivery is on record, or about to be; ask only for one that its sender marks as repeated."""
+        return delivery in self._deliveries
+
+    def forget_deliveries(self) -> None:
+        """The other end has begun anew and numbers from the start: nothing that is on record will come again."""
+        self._deliveries.clear()
+        for batch in self._waiting:
+            batch.deliveries = []
+
+    @property
+    def full(self) -> bool:
+        """Whether edges should take nothing more in: half is taken, so that what is in flight still finds room."""
+        return self.waiting >= JOURNAL_BOUND // 2 or self.weight >= WEIGHT_BOUND // 2
+
+    def check_room(self) -> None:
+        """Raise `StoreUnavailable` or `StoreFull` while `full`."""
+        if self.full:
+            raise self._why("The journal is full.")
+
+    def when_roomy(self, call: Callable[[], None]) -> None:
+        """Call once, soon after half of what makes it `full` is free again; asked twice, it's called once."""
+        self._on_room = call
+
+    def append(self, change: C, delivery: Delivery | None = None, weight: int = 0) -> Batch[C]:
+        """Take a change in, of so many bytes; its batch is the receipt."""
+        batch = self._open()
+        batch.changes.append(change)
+        batch.weight += weight
+        if delivery is not None:
+            batch.deliveries.append(delivery)
+            self._deliveries.expect(delivery)
+        self.waiting += 1
+        self.weight += weight
+        return batch
+
+    def also_delivered(self, delivery: Delivery) -> None:
+        """Another message has its effect in the change that was appended last."""
+        self._waiting[-1].deliveries.append(delivery)
+        self._deliveries.expect(delivery)
+
+    def pass_by(self) -> Batch[C]:
+        """The receipt for a message without effect: it resolves in its order, after all that came before it."""
+        return self._open()
+
+    async def kept(self, receipt: Batch[C]) -> None:
+        """
+        Return once the change that was just appended under this receipt is kept.
+
+        Raise `Malformed` when the store can never keep it; `StoreUnavailable` or `StoreFull` when the store doesn't
+        answer in time: the change may still be kept later then.
+        """
+        mine = receipt.changes[-1:]
+        async with asyncio.TaskGroup() as group:
+            patience = group.create_task(self._clock.sleep(PATIENCE))
+            await asyncio.wait((receipt.done, patience), return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        if not receipt.done.done():
+            raise self._why("The database doesn't answer.")
+        if any(change is refused for change in mine for refused in receipt.refused):
+            raise Malformed("The store can't keep this content.")
+
+    async def drained(self) -> None:
+        """Return when nothing waits."""
+        await self._idle.wait()
+
+    def drop(self, doomed: Callable[[C], bool]) -> None:
+        """Refuse what waits and builds on a refused change; for *on_refused* alone, while nothing is in flight."""
+        for batch in self._waiting:
+            if fallen := [change for change in batch.changes if doomed(change)]:
+                batch.changes = [change for change in batch.changes if not doomed(change)]
+                batch.refused += fallen
+                self.waiting -= len(fallen)
+                self.refused += len(fallen)
+
+    async def run(self) -> None:
+        """Keep what comes, until cancelled; what waits then is kept by the next run, if there is one."""
+        while True:
+            await self._wake.wait()
+            while self._waiting:
+                batch = self._waiting[0]
+                try:
+                    await self._keep(batch)
+                except ChangeRefused as refusal:
+                    self._halve(batch, refusal)
+                else:
+                    self._settle(batch)
+            self._wake.clear()
+            self._idle.set()
+
+    def _open(self) -> Batch[C]:
+        # The first of several may be in flight: a numbered batch is closed.
+        if self._waiting:
+            batch = self._waiting[-1]
+            if batch.number == 0 and len(batch.changes) < BATCH_BOUND:
+                return batch
+        batch = Batch()
+        self._waiting.append(batch)
+        self._idle.clear()
+        self._wake.set()
+        return batch
+
+    async def _keep(self, batch: Batch[C]) -> None:
+        """Commit until the store answers; its waiters have deadlines of their own."""
+        if not batch.changes and not batch.deliveries:
+            return
+        if batch.number == 0:
+            self._number += 1
+            batch.number = self._number
+            batch.oldest = self._deliveries.record(batch.number, batch.deliveries)
+        pause, longest = BACK_OFF
+        while True:
+            try:
+                await self._keeper.commit(batch)
+            except (StoreUnavailable, StoreFull) as trouble:
+                self._troubled(trouble)
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, longest)
+            else:
+                self.commits += 1
+                self._troubled(None)
+                self._on_kept(batch.changes)
+                return
+
+    def _halve(self, batch: Batch[C], refusal: ChangeRefused) -> None:
+        """Put its halves in its place, or, of a change that stands alone, what remains: its deliveries."""
+        self._waiting.popleft()
+        self._deliveries.strike(batch.number)
+        size = len(batch.changes)
+        if size > 1:
+            self._waiting.extendleft((batch.part(size // 2, size), batch.part(0, size // 2)))
+            return
+        [change] = batch.changes
+        self._waiting.appendleft(batch.part(1, 1))
+        batch.refused.append(change)
+        self.waiting -= 1
+        self.refused += 1
+        log.error(
+            "change refused by the store, dropped", extra={"reason": str(refusal), "change": type(change).__name__}
+        )
+        self._on_refused(change)
+
+    def _settle(self, batch: Batch[C]) -> None:
+        self._waiting.popleft()
+        self.waiting -= len(batch.changes)
+        self.weight -= batch.weight
+        if not batch.done.done():
+            batch.done.set_result(None)
+        if self._on_room is not None and self.waiting < JOURNAL_BOUND // 4 and self.weight < WEIGHT_BOUND // 4:
+            on_room, self._on_room = self._on_room, None
+            on_room()
+
+    def _troubled(self, trouble: StationError | None) -> None:
+        if type(trouble) is not type(self.trouble):
+            self.trouble = trouble
+            self._on_trouble(trouble)
+
+    def _why(self, otherwise: str) -> StationError:
+        # A fresh one each time: an error that is raised again and again grows by its traceback.
+        return StoreUnavailable(otherwise) if self.trouble is None else type(self.trouble)(str(self.trouble))

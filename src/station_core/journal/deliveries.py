@@ -15,14 +15,15 @@ class Deliveries:
     def __init__(self) -> None:
         self._batches: deque[tuple[int, list[Delivery]]] = deque()
         self._size = 0
-        self._newest: dict[int, Delivery] = {}  # by packet id
+        self._newest: dict[int, tuple[int, int]] = {}  # packet id → CRC-32 of its newest message, how many bear the id
 
     def __contains__(self, delivery: Delivery) -> bool:
-        return self._newest.get(delivery[0]) == delivery
+        return self._newest.get(delivery[0], (None, 0))[0] == delivery[1]
 
     def expect(self, delivery: Delivery) -> None:
         """It will be on record."""
-        self._newest[delivery[0]] = delivery
+        packet_id, check = delivery
+        self._newest[packet_id] = (check, self._newest.get(packet_id, (0, 0))[1] + 1)
 
     def record(self, number: int, deliveries: list[Delivery]) -> int:
         """These come on record with a batch; return the number of the oldest that is still of use."""
@@ -30,10 +31,11 @@ class Deliveries:
             self._batches.append((number, deliveries))
             self._size += len(deliveries)
         while self._batches and self._size - len(self._batches[0][1]) >= DELIVERIES_KEPT:
-            for delivery in self._batches.popleft()[1]:
+            for packet_id, _ in self._batches.popleft()[1]:
                 self._size -= 1
-                if self._newest.get(delivery[0]) is delivery:
-                    del self._newest[delivery[0]]
+                check, times = self._newest.pop(packet_id)
+                if times > 1:
+                    self._newest[packet_id] = (check, times - 1)
         return self._batches[0][0] if self._batches else number
 
     def strike(self, number: int) -> None:

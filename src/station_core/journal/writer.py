@@ -3,14 +3,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from station_core.errors import ChangeRefused, Malformed, StationError, StoreFull, StoreUnavailable
 from station_core.journal.batch import Batch, C
 from station_core.journal.deliveries import Deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from station_core.clock import Clock
     from station_core.journal.batch import Keeper
@@ -114,22 +114,14 @@ class Journal(Generic[C]):
         """The receipt for a message without effect: it resolves in its order, after all that came before it."""
         return self._open()
 
-    async def kept(self, receipt: Batch[C]) -> None:
+    def kept(self, receipt: Batch[C]) -> Coroutine[Any, Any, None]:
         """
-        Return once the change that was just appended under this receipt is kept.
+        Wait until the change that was just appended under this receipt is kept.
 
         Raise `Malformed` when the store can never keep it; `StoreUnavailable` or `StoreFull` when the store doesn't
         answer in time: the change may still be kept later then.
         """
-        mine = receipt.changes[-1:]
-        async with asyncio.TaskGroup() as group:
-            patience = group.create_task(self._clock.sleep(PATIENCE))
-            await asyncio.wait((receipt.done, patience), return_when=asyncio.FIRST_COMPLETED)
-            patience.cancel()
-        if not receipt.done.done():
-            raise self._why("The database doesn't answer.")
-        if any(change is refused for change in mine for refused in receipt.refused):
-            raise Malformed("The store can't keep this content.")
+        return self._kept(receipt, receipt.changes[-1:])
 
     async def drained(self) -> None:
         """Return when nothing waits."""
@@ -220,6 +212,16 @@ class Journal(Generic[C]):
         if self._on_room is not None and self.waiting < JOURNAL_BOUND // 4 and self.weight < WEIGHT_BOUND // 4:
             on_room, self._on_room = self._on_room, None
             on_room()
+
+    async def _kept(self, receipt: Batch[C], mine: Sequence[C]) -> None:
+        async with asyncio.TaskGroup() as group:
+            patience = group.create_task(self._clock.sleep(PATIENCE))
+            await asyncio.wait((receipt.done, patience), return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        if not receipt.done.done():
+            raise self._why("The database doesn't answer.")
+        if any(change is refused for change in mine for refused in receipt.refused):
+            raise Malformed("The store can't keep this content.")
 
     def _troubled(self, trouble: StationError | None) -> None:
         if type(trouble) is not type(self.trouble):

@@ -1,0 +1,114 @@
+"""A station as a household runs it, in a process of its own, with its broker and its database, for a bench to load."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import psutil
+from bench.wire import HttpWire
+
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.postgres import Postgres
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+
+STATION: Final = "bench"
+UP_WITHIN: Final = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    http_port: int
+    mqtt_port: int
+    token: str
+    process: psutil.Process
+    first_200: float
+    """Seconds from the start of the process to the first 200 of /health."""
+
+    async def add_devices(self, count: int, type_id: str) -> list[str]:
+        """Add devices named d0, d1, …; return their ids."""
+        http = await HttpWire.open(self.http_port, self.token)
+        ids: list[str] = []
+        for n in range(count):
+            body = json.dumps({"externalId": f"d{n}", "name": f"Device {n}", "type": type_id}).encode()
+            reply = await http.call("POST", "/api/devices", body)
+            if reply.status != 201:
+                raise RuntimeError(reply.body.decode())
+            ids.append(json.loads(reply.body)["id"])
+        http.close()
+        return ids
+
+    def megabytes(self) -> float:
+        return float(self.process.memory_info().rss) / 1e6
+
+    def cpu_seconds(self) -> float:
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+@contextlib.asynccontextmanager
+async def rig(database: str) -> AsyncIterator[Rig]:
+    """A running station over `sqlite` or `postgres`, with an owner; ended and its folder removed on leaving."""
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
+        broker = await stack.enter_async_context(Mosquitto())
+        environment = {
+            **os.environ,
+            "STATION_DATA_DIR": str(folder / "data"),
+            "STATION_ID": STATION,
+            "STATION_HTTP_HOST": "127.0.0.1",
+            "STATION_HTTP_PORT": str(http_port := free_port()),
+            "STATION_MQTT_URL": f"mqtt://127.0.0.1:{broker.port}",
+            "STATION_BLE_TRANSPORT": "off",
+            "STATION_LOG_LEVEL": "warning",
+        }
+        if database == "postgres":
+            server = await stack.enter_async_context(Postgres())
+            environment["STATION_DATABASE_URL"] = await server.fresh_database()
+        began = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "station_app", "serve", env=environment)
+        stack.push_async_callback(_end, process)
+        await _healthy(process, http_port)
+        first_200 = time.perf_counter() - began
+        http = await HttpWire.open(http_port)
+        body = json.dumps({"email": "bench@station.local", "password": "a bench's password"}).encode()
+        reply = await http.call("POST", "/api/auth/register", body)
+        http.close()
+        yield Rig(
+            http_port=http_port,
+            mqtt_port=broker.port,
+            token=json.loads(reply.body)["accessToken"],
+            process=psutil.Process(process.pid),
+            first_200=first_200,
+        )
+
+
+async def _healthy(process: Process, port: int) -> None:
+    async with asyncio.timeout(UP_WITHIN):
+        while process.returncode is None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                http = await HttpWire.open(port)
+                reply = await http.call("GET", "/health")
+                http.close()
+                if reply.status == 200:
+                    return
+            await asyncio.sleep(0.01)
+    raise RuntimeError(f"The station ended with {process.returncode}.")
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()

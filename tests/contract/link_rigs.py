@@ -1,0 +1,145 @@
+"""Every `DeviceLink`, with the far end in reach: a device that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import aiomqtt
+
+from station_adapters.memory.home import MemoryPorts
+from station_adapters.memory.link import MemoryLink
+from station_adapters.mqtt.address import BrokerAddress
+from station_adapters.mqtt.inbound import Inbound
+from station_adapters.mqtt.link import MqttLink
+from station_core.errors import BrokerUnavailable, LinkDown
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from station_core.devices.ports import DeviceLink
+    from station_core.values import Value
+
+STATION, DEVICE = "s", "lamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the device hears: the topic's suffix and the payload."""
+
+    suffix: str
+    payload: Value
+
+
+class LinkRig(Protocol):
+    """A link that is up, and its far end."""
+
+    @property
+    def link(self) -> DeviceLink:
+        """The port under test."""
+        ...
+
+    async def heard(self, count: int) -> list[Heard]:
+        """The first *count* messages that reached the device, once they're there."""
+        ...
+
+    async def cut(self) -> None:
+        """Take the broker away; return when the link has noticed."""
+        ...
+
+    async def mend(self) -> None:
+        """Bring it back; return when the link is up."""
+        ...
+
+
+class MemoryRig:
+    def __init__(self) -> None:
+        self.link = MemoryLink()
+
+    async def heard(self, count: int) -> list[Heard]:
+        told = [Heard("command", dict(sent.command)) for sent in self.link.commands]
+        told += [
+            Heard("handshake/ack", {"status": "ok" if answer.known else "unknown_device"})
+            for answer in self.link.answers
+        ]
+        return told[:count]
+
+    async def cut(self) -> None:
+        self.link.trouble = BrokerUnavailable()
+
+    async def mend(self) -> None:
+        self.link.trouble = None
+
+
+class MqttRig:
+    """The link reaches the broker through a fault proxy, the device directly."""
+
+    def __init__(self, broker: Mosquitto, proxy: FaultProxy, group: asyncio.TaskGroup) -> None:
+        self._broker = broker
+        self._proxy = proxy
+        self._group = group
+        self._subscribed = asyncio.Event()
+        self._run: asyncio.Task[None] | None = None
+        self._home = MemoryPorts().home()
+        self.inbound = Inbound(self._home)
+        self.link = MqttLink(BrokerAddress(host="127.0.0.1", port=proxy.port), "station/s")
+        self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._listening = group.create_task(self._listen())
+
+    async def heard(self, count: int) -> list[Heard]:
+        async with asyncio.timeout(5):
+            return [await self._heard.get() for _ in range(count)]
+
+    async def cut(self) -> None:
+        await self._proxy.refuse()
+        await self._proxy.cut()
+        assert self._run is not None
+        await asyncio.wait_for(asyncio.wait([self._run]), 5)
+
+    async def mend(self) -> None:
+        if self._run is not None:
+            self._proxy.accept()
+        self._run = self._group.create_task(self._hold())
+        async with asyncio.timeout(5):
+            await self._subscribed.wait()
+
+    def end(self) -> None:
+        self._listening.cancel()
+        if self._run is not None:
+            self._run.cancel()
+
+    async def _hold(self) -> None:
+        try:
+            await self.link.run(self.inbound, self._subscribed)
+        except LinkDown:
+            return
+
+    async def _listen(self) -> None:
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as device:
+            prefix = f"station/{STATION}/device/{DEVICE}/"
+            await device.subscribe(f"{prefix}command", qos=1)
+            await device.subscribe(f"{prefix}handshake/ack", qos=1)
+            async for message in device.messages:
+                assert isinstance(message.payload, bytes)
+                self._heard.put_nowait(Heard(str(message.topic).removeprefix(prefix), json.loads(message.payload)))
+
+
+@asynccontextmanager
+async def memory() -> AsyncIterator[LinkRig]:
+    yield MemoryRig()
+
+
+@asynccontextmanager
+async def mqtt() -> AsyncIterator[LinkRig]:
+    async with Mosquitto() as broker, FaultProxy(broker.host, broker.port) as proxy, asyncio.TaskGroup() as group:
+        rig = MqttRig(broker, proxy, group)
+        try:
+            await rig.mend()
+            yield rig
+        finally:
+            rig.end()

@@ -1,0 +1,67 @@
+"""What is relied on below the surface of aiomqtt and paho; a new version that changes it must fail here first."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from station_adapters.mqtt.address import BrokerAddress
+from station_adapters.mqtt.connection import connected
+from tests.servers.mosquitto import Mosquitto
+
+
+async def test_aiomqtt_calls_the_methods_that_are_overridden() -> None:
+    source = inspect.getsource(aiomqtt.Client.__init__)
+
+    assert "self._client.on_connect = self._on_connect" in source
+    assert "self._client.on_socket_open = self._on_socket_open" in source
+    assert "self._misc_loop()" in inspect.getsource(aiomqtt.Client._on_socket_open)
+
+
+async def test_aiomqtt_holds_its_state_in_two_futures() -> None:
+    client = aiomqtt.Client("127.0.0.1")
+
+    assert isinstance(client._connected, asyncio.Future)
+    assert isinstance(client._disconnected, asyncio.Future)
+    assert isinstance(client._client, paho.Client)
+    assert client._loop is asyncio.get_running_loop()
+
+
+def test_paho_reads_through_one_method_and_queues_packets_by_another() -> None:
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+
+    assert list(inspect.signature(client._sock_recv).parameters) == ["bufsize"]
+    assert list(inspect.signature(client._packet_queue).parameters)[:4] == ["command", "packet", "mid", "qos"]
+    assert len(client._out_packet) == 0
+    assert client._ping_t == 0
+    assert client._sock_close() is None  # type: ignore[func-returns-value]  # no socket, no error
+
+
+async def test_a_packet_queued_by_hand_acknowledges_what_the_broker_sent() -> None:
+    came: list[int] = []
+    got = asyncio.Event()
+
+    def take(_: object, _topic: bytes, _payload: bytes, packet_id: int, _flags: int) -> None:
+        came.append(packet_id)
+        got.set()
+
+    async with Mosquitto() as broker:
+        address = BrokerAddress(host=broker.host, port=broker.port)
+        for acknowledge in (False, True, False):
+            async with connected(address, "canary", take) as connection:
+                await connection.subscribe(["t"])
+                if not came:
+                    async with aiomqtt.Client(broker.host, broker.port) as other:
+                        await other.publish("t", b"x", qos=1)
+                if acknowledge or len(came) < 2:
+                    async with asyncio.timeout(5):
+                        await got.wait()
+                got.clear()
+                if acknowledge:
+                    connection.acknowledge([came[-1]])
+
+    assert len(came) == 2  # again while it wasn't acknowledged, never after that

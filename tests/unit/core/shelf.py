@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from station_adapters.memory.clock import MemoryClock
+from station_adapters.memory.clock import MemoryClock, settled
 from station_core.errors import ChangeRefused, StationError, StoreUnavailable
 from station_core.journal import Journal
 
@@ -39,7 +39,7 @@ class Shelf:
 
     async def commit(self, batch: Batch[str]) -> None:
         changes, deliveries = list(batch.changes), list(batch.deliveries)
-        await asyncio.sleep(0)
+        await settled(3)
         fate = self.fates.popleft() if self.fates else Fate.KEPT
         if fate is Fate.AWAY:
             raise StoreUnavailable
@@ -51,6 +51,7 @@ class Shelf:
             self.last_number = batch.number
             self.deliveries = [kept for kept in self.deliveries if kept[0] >= batch.oldest]
             self.deliveries += [(batch.number, delivery) for delivery in deliveries]
+        await settled(3)
         if fate is Fate.ANSWER_LOST:
             raise StoreUnavailable
 

@@ -67,7 +67,7 @@ class IdentityStore(Protocol):
 
 
 class PasswordHasher(Protocol):
-    """Slow, salted digests of passwords; never blocks the loop."""
+    """Slow, salted digests of passwords; never blocks the loop; raises `RateLimited` when too many wait already."""
 
     async def hash(self, password: str) -> str:
         """The digest to keep."""

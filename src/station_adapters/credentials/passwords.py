@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, VerifyMismatchError
+
+from station_core.errors import RateLimited, Unauthenticated, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+log = logging.getLogger("station.passwords")
+
+AT_ONCE: Final = 2  # each takes 64 MiB and a processor for a tenth of a second
+WAITING: Final = 128  # more would wait for longer than their callers do
+
+
+_SHAPE: Final = re.compile(r"\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+(\$[A-Za-z0-9+/]{22,}){2}")
+
+
+class Argon2Passwords:
+    """`PasswordHasher` by argon2id, by default as RFC 9106 §4 advises where memory is scarce: 64 MiB, 3 passes."""
+
+    def __init__(self, argon2: PasswordHasher | None = None) -> None:
+        self._argon2 = argon2 or PasswordHasher()
+        self._nobody = nobodys_digest(self._argon2)
+        # A pool, not a semaphore: who is cancelled while it works still has its thread.
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
+        self._waiting = 0
+
+    async def hash(self, password: str) -> str:
+        """See `PasswordHasher`."""
+        return await self._in_thread(lambda: self._argon2.hash(_bytes(password)))
+
+    async def verify(self, password: str, digest: str | None) -> None:
+        """See `PasswordHasher`."""
+        await self._in_thread(lambda: self._verify(self._nobody if digest is None else digest, _bytes(password)))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._waiting >= WAITING:
+            raise RateLimited("Too many passwords are being checked.", retry_after=10)
+        self._waiting += 1
+        try:
+            with _argon2_errors():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+
+    def _verify(self, digest: str, password: bytes) -> None:
+        if _SHAPE.fullmatch(digest) is None:
+            log.error("a user's password digest is damaged")
+            digest = self._nobody
+        self._argon2.verify(digest, password)
+
+
+def nobodys_digest(argon2: PasswordHasher) -> str:
+    """A digest that no password has, and that takes as long to check as any: random where others are computed."""
+    salt, tag = (_base64(secrets.token_bytes(size)) for size in (argon2.salt_len, argon2.hash_len))
+    return f"$argon2id$v=19$m={argon2.memory_cost},t={argon2.time_cost},p={argon2.parallelism}${salt}${tag}"
+
+
+@contextmanager
+def _argon2_errors() -> Iterator[None]:
+    """What argon2 finds wrong, in the core's words; what else it raises is a lack of memory or of threads."""
+    try:
+        yield
+    except VerifyMismatchError as error:
+        raise Unauthenticated from error
+    except Argon2Error as error:
+        raise Unavailable("Passwords can't be checked now.") from error
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode(errors="surrogatepass")
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+
+from station_adapters.credentials.passwords import AT_ONCE, WAITING, Argon2Passwords, nobodys_digest
+from station_core.errors import RateLimited, Unauthenticated, Unavailable
+
+BOUND = 5.0  # seconds
+
+
+class WatchedHasher(PasswordHasher):
+    """Counts who is at work, and lets them go on when told."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.go_on = threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.checked: list[str | bytes] = []
+        self.at_work = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002
+        with self._lock:
+            self.at_work += 1
+            self.most = max(self.most, self.at_work)
+            self.checked.append(hash)
+        self.begun.release()
+        assert self.go_on.wait(BOUND)
+        with self._lock:
+            self.at_work -= 1
+        return super().verify(hash, password)
+
+
+async def test_two_work_at_once_the_others_wait_and_the_loop_goes_on() -> None:
+    hasher = WatchedHasher()
+    passwords = Argon2Passwords(hasher)
+    digest = hasher.hash("secret")
+
+    checks = [asyncio.create_task(passwords.verify("secret", digest)) for _ in range(6)]
+    for _ in range(AT_ONCE):
+        assert await asyncio.to_thread(hasher.begun.acquire, timeout=BOUND)
+    waiting = [check.done() for check in checks]
+    hasher.go_on.set()
+    await asyncio.gather(*checks)
+
+    assert not any(waiting)
+    assert hasher.most == AT_ONCE
+
+
+async def test_cancelled_work_still_counts_until_its_thread_is_free() -> None:
+    hasher = WatchedHasher()
+    passwords = Argon2Passwords(hasher)
+    digest = hasher.hash("secret")
+    gone = [asyncio.create_task(passwords.verify("secret", digest)) for _ in range(AT_ONCE)]
+    for _ in gone:
+        assert await asyncio.to_thread(hasher.begun.acquire, timeout=BOUND)
+    for check in gone:
+        check.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+
+    late = asyncio.create_task(passwords.verify("secret", digest))
+    await asyncio.sleep(0)
+    hasher.go_on.set()
+    await late
+
+    assert hasher.most == AT_ONCE
+
+
+async def test_too_many_who_wait_are_told_to_come_back() -> None:
+    hasher = WatchedHasher()
+    passwords = Argon2Passwords(hasher)
+    digest = hasher.hash("secret")
+    waiting = [asyncio.create_task(passwords.verify("secret", digest)) for _ in range(WAITING)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(RateLimited) as refused:
+        await passwords.verify("secret", digest)
+    hasher.go_on.set()
+    await asyncio.gather(*waiting)
+
+    assert refused.value.retry_after > 0
+    await passwords.verify("secret", digest)
+
+
+async def test_nobody_takes_the_work_of_a_wrong_password() -> None:
+    hasher = WatchedHasher()
+    hasher.go_on.set()
+    passwords = Argon2Passwords(hasher)
+
+    with pytest.raises(Unauthenticated):
+        await passwords.verify("secret", None)
+
+    assert len(hasher.checked) == 1
+    assert extract_parameters(str(hasher.checked[0])) == extract_parameters(hasher.hash("secret"))
+
+
+async def test_a_damaged_digest_takes_the_same_work_and_is_told_to_the_operator(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hasher = WatchedHasher()
+    hasher.go_on.set()
+
+    with caplog.at_level(logging.ERROR), pytest.raises(Unauthenticated):
+        await Argon2Passwords(hasher).verify("secret", "damaged-canary")
+
+    assert extract_parameters(str(hasher.checked[0])) == extract_parameters(hasher.hash("secret"))
+    assert "damaged" in caplog.text
+    assert "canary" not in caplog.text
+
+
+async def test_what_argon2_fails_at_is_no_verdict() -> None:
+    too_little_salt = PasswordHasher(salt_len=1)
+
+    with pytest.raises(Unavailable):
+        await Argon2Passwords(too_little_salt).hash("secret")
+
+
+def test_the_default_is_argon2id_with_64_mib() -> None:
+    parameters = extract_parameters(nobodys_digest(PasswordHasher()))
+
+    assert parameters.type.name == "ID"
+    assert parameters.memory_cost == 64 * 1024
+    assert parameters.time_cost >= 3

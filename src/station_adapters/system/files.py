@@ -63,16 +63,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 def read_private(path: Path) -> bytes:
     """A file that others can neither read nor write, or raise `SettingInvalid` that says what to do."""
-    with disk_errors(path):
-        # A pipe without a writer would be waited for forever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise SettingInvalid(f"{path} is no file.")
-            if mode & (stat.S_IRWXO | stat.S_IWGRP):
-                raise SettingInvalid(f"{path} is open to other users: chmod 600 it.")
-            content = file.read(PRIVATE_LIMIT + 1)
+    with disk_errors(path), open(path, "rb", opener=_unblocked) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise SettingInvalid(f"{path} is no file.")
+        if mode & (stat.S_IRWXO | stat.S_IWGRP):
+            raise SettingInvalid(f"{path} is open to other users: chmod 600 it.")
+        content = file.read(PRIVATE_LIMIT + 1)
     if len(content) > PRIVATE_LIMIT:
         raise SettingInvalid(f"{path} is too large for what it should hold.")
     return content
@@ -98,6 +95,10 @@ def private_folder(path: Path) -> None:
             _prove_writable(path)
     except StoreFull as error:
         raise SettingInvalid(f"The disk is full: make room for {path}.") from error
+
+
+def _unblocked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would be waited for forever
 
 
 def _close(path: Path) -> None:

@@ -181,7 +181,8 @@ class Firmware:
                 outputs += self._happened(moment)
                 rest = self._paced(moment.rest)
                 # It keeps its beat, but what was slept through isn't made up for.
-                self._strands_at[index] = max(self._strands_at[index], now - rest) + rest
+                next_at = self._strands_at[index] + rest
+                self._strands_at[index] = next_at if next_at > now else now + rest
         return outputs
 
     def _happened(self, moment: Moment) -> list[Output]:

@@ -110,9 +110,9 @@ class Scene:
         self._running = self._group.create_task(self.broker.desk.journal.run())
 
     async def end(self) -> None:
-        while self.broker.desk.journal.waiting:
+        drained = self._group.create_task(self.broker.desk.journal.drained())
+        while not drained.done():
             await self.wait(10)
-        await self.wait(0)
         self._running.cancel()
 
 

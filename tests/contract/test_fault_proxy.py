@@ -184,6 +184,13 @@ async def test_refused_and_accepted_again_on_the_same_port(line: Line) -> None:
     other.writer.close()
 
 
+async def test_it_may_refuse_from_the_start() -> None:
+    async with FaultProxy("127.0.0.1", 9) as proxy:
+        await proxy.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(proxy.host, proxy.port)
+
+
 async def test_no_upstream_is_a_reset() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 import pytest
 
+from station_adapters.mosquitto.broker import MosquittoBroker
+from station_adapters.mosquitto.files import Listener, Login
 from station_app.simulator.driver import VirtualDevice
 from station_app.simulator.firmware import Phase
 from station_app.simulator.fleet import Fleet
 from station_app.simulator.link import Home
 from station_app.simulator.make import Make
 from station_app.simulator.models import MODELS
+from station_core.devices.credentials import Account
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 PATIENCE = 20  # seconds that anything is waited for
 STATION = "st-1"
@@ -205,6 +210,63 @@ async def test_a_device_that_is_refused_says_why_and_tries_on() -> None:
 
             assert lamp.phase is Phase.CONNECTING
             assert "return code 5" in str(lamp.trouble)
+
+
+async def test_switched_off_while_a_dumb_broker_keeps_it_waiting_it_just_ends(broker: Mosquitto) -> None:
+    async with FaultProxy(broker.host, broker.port) as proxy:
+        proxy.down.swallowing = True
+        lamp = VirtualDevice(LAMP, home(proxy))
+        async with asyncio.timeout(PATIENCE), alive(lamp):
+            while proxy.up.passed == 0:  # noqa: ASYNC110  # a plain counter
+                await asyncio.sleep(0.001)
+
+    assert lamp.phase is Phase.OFF
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_stream_may_come_in_any_pieces(broker: Mosquitto) -> None:
+    async with FaultProxy(broker.host, broker.port) as proxy:
+        proxy.up.slices = proxy.down.slices = 1
+        lamp = VirtualDevice(LAMP, home(proxy))
+        async with station(broker) as st, alive(lamp):
+            await lamp.until(lambda lamp: lamp.phase is Phase.OPERATIONAL)
+            await st.command("lamp-1", {"action": "turn_on"})
+
+            await st.hears("lamp-1", "state", {"state": {"on": True, "brightness": 100}})
+
+
+async def test_a_refused_port_is_tried_until_somebody_listens(broker: Mosquitto) -> None:
+    async with FaultProxy(broker.host, broker.port) as proxy:
+        await proxy.refuse()
+        lamp = VirtualDevice(LAMP, home(proxy))
+        async with station(broker), alive(lamp):
+            await lamp.until(lambda lamp: lamp.trouble is not None)
+            proxy.accept()
+            await lamp.until(lambda lamp: lamp.phase is Phase.OPERATIONAL)
+
+            assert (lamp.trouble, proxy.accepted) == (None, 1)
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+async def test_a_device_shows_its_token_to_the_stations_own_broker(tmp_path: Path) -> None:
+    login, ready = Login(user="station/s", password="the station's own"), asyncio.Event()
+    listener = Listener(host="127.0.0.1", port=free_port(), anonymous=False)
+    own = MosquittoBroker(listener=listener, station=login, folder=tmp_path, write=write)
+    there = Home(host=listener.host, port=listener.port, station_id=STATION)
+    fleet = Fleet.of([("lamp-1", "light", "right"), ("lamp-2", "light", "wrong")], there)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        running = group.create_task(own.run(ready))
+        await ready.wait()
+        await own.admit([Account(external_id=device.external_id, digest=own.digest("right")) for device in fleet])
+        async with alive(fleet):
+            await fleet["lamp-1"].until(lambda lamp: lamp.phase is Phase.INTRODUCING)
+            await fleet["lamp-2"].until(lambda lamp: lamp.trouble is not None)
+        running.cancel()
+
+    assert "return code 5" in str(fleet["lamp-2"].trouble)
 
 
 async def test_what_somebody_changes_at_the_device_is_reported(broker: Mosquitto) -> None:

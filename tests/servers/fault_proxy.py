@@ -75,6 +75,8 @@ class FaultProxy:
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         self._listening = self._group.create_task(self._listen(listener))
+        # Here, for the task may be cancelled before it has begun.
+        self._listening.add_done_callback(lambda _: listener.close())
 
     async def refuse(self) -> None:
         """Close the listener: who connects is refused, until `accept`. Connections that are there stay."""
@@ -102,28 +104,28 @@ class FaultProxy:
             await asyncio.get_running_loop().create_future()
 
     async def _listen(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                client, _ = await asyncio.get_running_loop().sock_accept(listener)
-                connection = _Connection(client, self.up, self.down)
-                task = self._group.create_task(connection.run(self._upstream))
-                self._connections[task] = connection
-                self.accepted, self.open = self.accepted + 1, self.open + 1
-                task.add_done_callback(self._forget)
+        while True:
+            client, _ = await asyncio.get_running_loop().sock_accept(listener)
+            connection = _Connection(client, self.up, self.down)
+            task = self._group.create_task(connection.run(self._upstream))
+            self._connections[task] = connection
+            self.accepted, self.open = self.accepted + 1, self.open + 1
+            task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        self._connections.pop(task).close()
         self.open -= 1
+        for end in self._connections.pop(task).ends.values():
+            end.close()
 
 
 class _Connection:
     def __init__(self, client: socket.socket, up: Flow, down: Flow) -> None:
         upstream = socket.socket()
-        self._ends: dict[End, socket.socket] = {"client": client, "upstream": upstream}
+        self.ends: dict[End, socket.socket] = {"client": client, "upstream": upstream}
         self._pipes = [_Pipe(client, upstream, up), _Pipe(upstream, client, down)]
         self._passing: list[asyncio.Task[None]] = []
         self._gone: End | None = None
-        for end in self._ends.values():
+        for end in self.ends.values():
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -131,13 +133,13 @@ class _Connection:
         """Join both ends until they have closed, or one broke."""
         try:
             async with asyncio.timeout(CONNECT):
-                await asyncio.get_running_loop().sock_connect(self._ends["upstream"], upstream)
+                await asyncio.get_running_loop().sock_connect(self.ends["upstream"], upstream)
             async with asyncio.TaskGroup() as group:
                 self._passing = [group.create_task(work()) for pipe in self._pipes for work in (pipe.take, pipe.give)]
         except* OSError:
             self.will_reset()  # what broke at one end breaks at the other
         if self._gone is not None:
-            self._ends[self._gone].close()
+            self.ends[self._gone].close()
             await asyncio.get_running_loop().create_future()
 
     def forsake(self, gone: End) -> None:
@@ -146,13 +148,9 @@ class _Connection:
             task.cancel()
 
     def will_reset(self) -> None:
-        for end in self._ends.values():
+        for end in self.ends.values():
             if end.fileno() != -1:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
-
-    def close(self) -> None:
-        for end in self._ends.values():
-            end.close()
 
 
 @dataclass(slots=True)
@@ -196,7 +194,6 @@ async def _while(holds: Callable[[], bool]) -> None:
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel the tasks and return when they have ended; raise what one of them ended by."""
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):

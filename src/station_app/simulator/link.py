@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ REFUSED: Final = 0x80  # of a subscription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where a device belongs, as its provisioning told it; *keep_alive* in seconds."""
+    """Where a device belongs, as its provisioning told it; *keep_alive* in seconds, 0: no pings."""
 
     host: str
     port: int
@@ -86,6 +87,7 @@ class Link(asyncio.Protocol):
         self._external_id = external_id
         self._prefix = f"station/{home.station_id}/device/{external_id}/"
         self._keep_alive = home.keep_alive
+        self._ping_pause = home.keep_alive / 2 or math.inf
         self._traffic = traffic
         self._news = news
         self._loop = asyncio.get_running_loop()
@@ -96,7 +98,7 @@ class Link(asyncio.Protocol):
         self._unacked: set[int] = set()
         self._last_id = SUBSCRIPTION_ID
         self._pinged = False
-        self.wakes_at = self._loop.time() + self._keep_alive / 2
+        self.wakes_at = self._loop.time() + self._ping_pause
 
     async def join(self, token: str | None, will: Publish, subscriptions: Sequence[str]) -> None:
         """Introduce itself to the broker and subscribe; raise `LinkDown` when either is refused."""
@@ -127,7 +129,7 @@ class Link(asyncio.Protocol):
         """Ask the broker for a sign of life; one that has given none since the last time is given up."""
         if now < self.wakes_at:
             return
-        self.wakes_at = now + self._keep_alive / 2
+        self.wakes_at = now + self._ping_pause
         if self._pinged:
             self.abort()
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,6 +19,9 @@ from station_core.devices.types import (
     Parameter,
 )
 from station_core.errors import Malformed, SettingInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,7 +154,7 @@ def _fits(kind: Kind, value: bool | float | str) -> bool:  # noqa: FBT001  # a v
     return kind is (Kind.STRING if isinstance(value, str) else Kind.NUMBER)
 
 
-def _derived(table: _DeviceType, capabilities: dict[str, Capability]) -> dict[tuple[str, bool], str]:
+def _derived(table: _DeviceType, capabilities: dict[str, Capability]) -> Mapping[tuple[str, bool], str]:
     derived: dict[tuple[str, bool], str] = {}
     for row in table.derived:
         capability = capabilities.get(row.capability)
@@ -160,7 +164,7 @@ def _derived(table: _DeviceType, capabilities: dict[str, Capability]) -> dict[tu
             raise Malformed(f"{row.event} is derived but isn't in events.")
         if derived.setdefault((row.capability, row.value), row.event) != row.event:
             raise Malformed(f"Two events are derived from {row.capability}.")
-    return derived
+    return MappingProxyType(derived)
 
 
 def _bounds(name: str, table: _Capability | _Parameter) -> None:

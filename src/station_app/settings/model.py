@@ -31,13 +31,16 @@ class Secret:
         return "Secret(…)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes(), other._bytes())
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
 
     def __reduce__(self) -> str:
         raise TypeError("A secret isn't pickled.")
+
+    def _bytes(self) -> bytes:
+        return self._text.encode(errors="surrogatepass")
 
 
 class Origin(StrEnum):

@@ -82,6 +82,8 @@ class Firmware:
 
     def boot(self, now: float) -> list[Output]:
         """Power comes on."""
+        if self.phase is not Phase.OFF:
+            return []
         self.session += 1
         self.tally.boots += 1
         self._reconnect_pause = RECONNECT[0]

@@ -385,6 +385,7 @@ def test_switched_off_it_leaves_in_order(phase: Phase, last_words: list[Any], af
 @pytest.mark.parametrize(
     ("happens", "deaf"),
     [
+        (lambda f: f.boot(1), [Phase.CONNECTING, Phase.INTRODUCING, Phase.OPERATIONAL, Phase.UNPROVISIONED]),
         (lambda f: f.connected(1), [Phase.OFF, Phase.INTRODUCING, Phase.OPERATIONAL, Phase.UNPROVISIONED]),
         (lambda f: f.disconnected(1), [Phase.OFF, Phase.UNPROVISIONED]),
         (
@@ -398,7 +399,7 @@ def test_switched_off_it_leaves_in_order(phase: Phase, last_words: list[Any], af
         (lambda f: f.tick(1), list(Phase)),
         (lambda f: f.touch({"on": True}), [Phase.OFF, Phase.CONNECTING, Phase.INTRODUCING, Phase.UNPROVISIONED]),
     ],
-    ids=["connected", "disconnected", "answer", "command", "tick", "touch"],
+    ids=["boot", "connected", "disconnected", "answer", "command", "tick", "touch"],
 )
 def test_what_cannot_be_meant_for_a_phase_is_passed_over(happens: Any, deaf: list[Phase]) -> None:
     for phase in deaf:

@@ -119,16 +119,17 @@ def unknown_type(type_id: str) -> DeviceType:
     return DeviceType(id=type_id, category="unknown", periodic=False)
 
 
+_TYPES: Final[Mapping[Kind, type | tuple[type, ...]]] = {
+    Kind.NUMBER: (int, float),
+    Kind.INTEGER: int,
+    Kind.BOOLEAN: bool,
+    Kind.STRING: str,
+}
+
+
 def _is_a(kind: Kind, value: Value) -> bool:
-    match kind:
-        case Kind.BOOLEAN:
-            return isinstance(value, bool)
-        case Kind.STRING:
-            return isinstance(value, str)
-        case Kind.INTEGER:
-            return isinstance(value, int) and not isinstance(value, bool)
-        case Kind.NUMBER:
-            return isinstance(value, int | float) and not isinstance(value, bool)
+    # To Python, but not to JSON, a boolean is an integer.
+    return isinstance(value, _TYPES[kind]) and isinstance(value, bool) is (kind is Kind.BOOLEAN)
 
 
 def _text(name: str) -> Parameter:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
+from tests.unit.core.people import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from station_core.home import Home
+    from station_core.identity.model import Login
 
 
 @pytest.fixture
@@ -21,3 +23,8 @@ def ports() -> MemoryPorts:
 async def home(ports: MemoryPorts) -> AsyncIterator[Home]:
     async with ports.running() as running:
         yield running
+
+
+@pytest.fixture
+async def owner(home: Home) -> Login:
+    return await home.access.register(email=EMAIL, password=PASSWORD, name="Anna")

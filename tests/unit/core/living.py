@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from station_adapters.memory.clock import settled
 from station_core.devices.model import Introduction
 from station_core.events import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.events import Subscription
@@ -38,3 +41,13 @@ def listening(home: Home) -> Subscription[Event]:
 
 def kinds(events: list[Event]) -> list[str]:
     return [type(event).__name__ for event in events]
+
+
+async def overlapping(first: Awaitable[Any], second: Awaitable[Any], *, turns: int) -> tuple[Any, Any]:
+    """What came of both, results or errors; the second begins *turns* turns of the loop after the first."""
+
+    async def later() -> Any:
+        await settled(turns)
+        return await second
+
+    return await asyncio.gather(first, later(), return_exceptions=True)

@@ -137,6 +137,15 @@ async def test_who_gives_up_takes_nothing_from_those_who_wait_for_the_same() -> 
     assert desk.told == ["a", "b"]
 
 
+async def test_a_receipt_that_somebody_cancelled_is_no_obstacle() -> None:
+    desk = Desk()
+    async with desk.at_work() as journal:
+        journal.append("a").done.cancel()
+        await journal.drained()
+
+    assert desk.told == ["a"]
+
+
 async def test_each_who_waits_gets_an_error_of_their_own() -> None:
     desk = Desk()
     desk.journal.trouble = StoreFull("no room on /dev/mmcblk0")

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from station_core.devices.types import unknown_type
+from station_core.errors import StoreUnavailable
+from station_core.events import LinkStatusChanged
+from station_core.health import STORE
+from station_core.home import Home
+from tests.unit.core.living import kept, living
+
+if TYPE_CHECKING:
+    from station_adapters.memory.home import MemoryPorts
+
+
+async def test_a_store_that_goes_and_comes_back_is_told(ports: MemoryPorts, home: Home) -> None:
+    await living(home)
+    told = home.bus.subscribe(LinkStatusChanged, bound=10)
+    ports.store.trouble = StoreUnavailable("connection refused")
+    receipt = home.devices.heartbeat("lamp")
+    await ports.clock.advance(10)
+    assert home.health.parts[STORE].detail == "connection refused"
+    assert not home.health.ready
+
+    ports.store.trouble = None
+    await ports.clock.advance(10)
+    await kept(receipt)
+
+    assert [(event.link, event.up) for event in told.take()] == [(STORE, False), (STORE, True)]
+    assert home.health.ready
+
+
+async def test_a_home_does_not_load_while_the_store_is_away_and_does_when_it_is_back(ports: MemoryPorts) -> None:
+    async with ports.running() as before:
+        device = await living(before)
+        await kept(before.devices.report_state("lamp", {"on": True}, delivery=(1, 7)))
+    home = ports.home()
+    ports.store.trouble = StoreUnavailable()
+    with pytest.raises(StoreUnavailable):
+        await home.load()
+    ports.store.trouble = None
+
+    await home.load()
+    await home.load()
+
+    assert home.household.device(device.id).state == {"on": True}
+    assert home.journal.delivered((1, 7))
+
+
+async def test_a_home_may_have_device_types_of_its_own(ports: MemoryPorts) -> None:
+    types = [unknown_type("fan")]
+    home = Home(
+        store=ports.store,
+        identities=ports.identities,
+        link=ports.link,
+        door=ports.door,
+        passwords=ports.passwords,
+        tokens=ports.tokens,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        station_id="box",
+        types=types,
+    )
+
+    await home.load()
+
+    assert home.devices.types == types
+    assert ports.store.types == tuple(types)
+
+
+def test_forgetting_a_device_that_is_not_there_is_no_error(ports: MemoryPorts) -> None:
+    ports.home().registry.drop("nobody")
+
+
+async def test_a_home_knows_how_many_devices_it_has(home: Home) -> None:
+    await living(home, "lamp")
+    await living(home, "fan")
+
+    assert len(home.registry) == 2

@@ -1,0 +1,129 @@
+"""
+A change that the store can never keep, although every rule at the edges let it pass.
+
+Whatever waits with it: afterwards memory is what the store holds, and no other device has lost anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from station_adapters.memory.devices import MemoryDeviceStore
+from station_adapters.memory.home import MemoryPorts
+from station_core.devices.model import Status
+from station_core.errors import ChangeRefused, Malformed, StoreUnavailable
+from tests.unit.core.living import kept, living
+
+if TYPE_CHECKING:
+    from station_core.devices.ports import DeviceChange
+    from station_core.journal import Batch
+    from station_core.values import Value
+
+
+class FastidiousStore(MemoryDeviceStore):
+    """It keeps no state in which anything is "poison", nor an event that says so."""
+
+    async def commit(self, batch: Batch[DeviceChange]) -> None:
+        if any("poison" in (*change.device.state.values(), str(change.events)) for change in batch.changes):
+            raise ChangeRefused("poison")
+        await super().commit(batch)
+
+
+@pytest.fixture
+def ports() -> MemoryPorts:
+    ports = MemoryPorts()
+    ports.store = FastidiousStore(ports.randomness)
+    return ports
+
+
+async def stored_state(ports: MemoryPorts, external_id: str) -> dict[str, Value]:
+    found = await ports.store.find(external_id)
+    assert found is not None
+    return dict(found[0].state)
+
+
+async def test_a_refused_report_is_malformed_to_its_sender_and_memory_is_as_before(ports: MemoryPorts) -> None:
+    async with ports.running() as home:
+        device = await living(home)
+        await kept(home.devices.report_state("lamp", {"on": True}))
+
+        with pytest.raises(Malformed):
+            await home.journal.kept(home.devices.report_state("lamp", {"on": "poison"}))
+        assert home.household.device(device.id).state == {"on": True}
+        assert home.household.device(device.id).status is Status.ONLINE
+        await home.journal.kept(home.devices.report_state("lamp", {"brightness": 1}))
+
+        assert home.household.device(device.id).state == {"on": True, "brightness": 1}
+        assert await stored_state(ports, "lamp") == {"on": True, "brightness": 1}
+
+
+async def test_a_name_given_meanwhile_stays(ports: MemoryPorts) -> None:
+    async with ports.running() as home:
+        device = await living(home)
+        ports.store.trouble = StoreUnavailable()
+        receipt = home.devices.report_state("lamp", {"on": "poison"})
+        ports.store.trouble = None
+        await home.household.update(device.id, name="Ceiling")
+        await kept(receipt)
+
+        assert home.household.device(device.id).name == "Ceiling"
+        assert home.household.device(device.id).state == {}
+
+
+async def test_a_device_removed_meanwhile_stays_away(ports: MemoryPorts) -> None:
+    async with ports.running() as home:
+        device = await living(home)
+        receipts = [home.devices.report_state("lamp", {"on": value}) for value in ("poison", "poison", True)]
+        home.registry.drop(device.id)
+        await kept(receipts[-1])
+
+        assert home.household.devices() == []
+        assert home.journal.refused == 3
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(["lamp", "fan"]),
+            st.dictionaries(st.sampled_from("abc"), st.integers(0, 3) | st.just("poison"), min_size=1, max_size=2),
+        ),
+        st.tuples(st.just("turn"), st.integers(1, 8)),
+        st.tuples(st.just("beat"), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+@settings(max_examples=200, deadline=None)
+async def test_memory_ends_up_as_the_store_and_others_lose_nothing(
+    steps: list[tuple[str, dict[str, Value] | int]],
+) -> None:
+    ports = MemoryPorts()
+    ports.store = FastidiousStore(ports.randomness)
+    quiet: dict[str, Value] = {}
+    async with asyncio.timeout(30), ports.running() as home:
+        lamp, fan, door = [await living(home, external_id) for external_id in ("lamp", "fan", "door")]
+        for number, (what, detail) in enumerate(steps):
+            if isinstance(detail, dict):
+                home.devices.report_state(what, detail)
+                home.devices.report_state("door", {"n": number})
+                quiet = {"n": number}
+            elif what == "beat":
+                home.devices.heartbeat("lamp")
+            else:
+                for _ in range(detail):
+                    await asyncio.sleep(0)
+        await home.journal.drained()
+
+        for device in (lamp, fan, door):
+            state = home.household.device(device.id).state
+            assert state == await stored_state(ports, device.external_id)
+            assert "poison" not in state.values()
+        assert home.household.device(door.id).state == quiet
+        assert home.journal.waiting == home.journal.weight == 0

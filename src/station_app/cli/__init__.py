@@ -1,0 +1,43 @@
+"""The `station` command. Each subcommand imports what it needs when it's called: `--help` must be quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cyclopts import App
+
+from station_core.errors import SettingInvalid, StationError, StoreTaken
+
+EXIT_CODES: Final = {SettingInvalid: 78, StoreTaken: 75}
+"""sysexits.h: EX_CONFIG, the operator has to change something; EX_TEMPFAIL, another station is running."""
+
+app = App(
+    name="station",
+    help="The program that runs a smart home. Settings come from STATION_* and a TOML file: docs/protocols.md §7.",
+)
+
+
+@app.command
+def serve() -> None:
+    """Run the station until SIGTERM or SIGINT."""
+    from station_app.cli.serve import serve as run  # noqa: PLC0415  # see the module
+
+    run()
+
+
+@app.command
+def demo() -> None:
+    """Run a station with virtual devices in ./.demo until Ctrl-C, and print what to try."""
+    from station_app.cli.demo import demo as run  # noqa: PLC0415  # see the module
+
+    run()
+
+
+def main() -> None:
+    """Run the command line; a fact that the operator can act on is one sentence and an exit code, no traceback."""
+    try:
+        app()
+    except StationError as error:
+        print(f"station: {error}", file=sys.stderr)
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))

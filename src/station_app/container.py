@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dependency_injector import containers, providers
+
+from station_adapters.credentials.jwt import JwtAccessTokens
+from station_adapters.credentials.passwords import Argon2Passwords
+from station_adapters.http.app import create_app
+from station_adapters.http.live import LiveHub
+from station_adapters.http.server import HttpServer
+from station_adapters.mosquitto.broker import ForeignBroker, MosquittoBroker
+from station_adapters.mosquitto.files import Listener, Login
+from station_adapters.mqtt.address import BrokerAddress
+from station_adapters.mqtt.inbound import Inbound
+from station_adapters.mqtt.link import MqttLink
+from station_adapters.sql.devices import SqlDeviceStore
+from station_adapters.sql.engine import open_database
+from station_adapters.sql.identity import SqlIdentityStore
+from station_adapters.sql.lock import store_lock
+from station_adapters.sql.migrations import upgrade
+from station_adapters.system.clock import SystemClock, SystemRandomness
+from station_adapters.system.files import private_folder, write_atomically
+from station_adapters.system.lock import FolderLock
+from station_app.settings import prepare
+from station_app.station import Station
+from station_core.devices.types import TYPES
+from station_core.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from station_app.settings import Settings, StationKeys
+    from station_core.devices.ports import BrokerDoor
+    from station_core.devices.types import DeviceType
+
+
+def own_broker(settings: Settings, keys: StationKeys) -> MosquittoBroker | None:
+    """The station's own broker, None when the settings name another."""
+    if not settings.embedded:
+        return None
+    folder = settings.data_dir / "mosquitto"
+    private_folder(folder)
+    return MosquittoBroker(
+        listener=Listener(host=settings.mqtt_host, port=settings.mqtt_port, anonymous=settings.mqtt_allow_anonymous),
+        station=Login(user=f"station/{keys.station_id}", password=keys.broker.reveal()),
+        folder=folder,
+        write=write_atomically,
+    )
+
+
+def door(own: MosquittoBroker | None) -> BrokerDoor:
+    """Who tells the broker whom to let in."""
+    return ForeignBroker() if own is None else own
+
+
+def mqtt_link(settings: Settings, keys: StationKeys, own: MosquittoBroker | None) -> MqttLink:
+    """The link to the broker of the settings, or to the own one."""
+    user = f"station/{keys.station_id}"
+    if own is None:
+        assert settings.mqtt_url is not None
+        return MqttLink(settings.mqtt_url, user)
+    address = BrokerAddress(host=own.host, port=settings.mqtt_port, user=user, password=keys.broker.reveal())
+    # Where everybody may choose a client id, who knew ours could throw us off.
+    secret = hashlib.sha256(keys.broker.reveal().encode()).hexdigest()[:32]
+    return MqttLink(address, f"{user}/{secret}" if settings.mqtt_allow_anonymous else user)
+
+
+def device_types(settings: Settings) -> tuple[DeviceType, ...]:
+    """What the station knows from the start, and what the settings add."""
+    return (*TYPES, *settings.device_types)
+
+
+class Container(containers.DeclarativeContainer):
+    """What a station is made of; it only constructs, each thing once (decision 6)."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency()
+    keys: providers.Dependency[StationKeys] = providers.Dependency()
+
+    clock = providers.Singleton(SystemClock)
+    randomness = providers.Singleton(SystemRandomness)
+
+    database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
+    lock = providers.Singleton(store_lock, database)
+    device_store = providers.Singleton(SqlDeviceStore, database, randomness)
+    identity_store = providers.Singleton(SqlIdentityStore, database)
+
+    broker: providers.Singleton[MosquittoBroker | None] = providers.Singleton(own_broker, settings, keys)
+    door: providers.Singleton[BrokerDoor] = providers.Singleton(door, broker)
+    link = providers.Singleton(mqtt_link, settings, keys, broker)
+
+    home = providers.Singleton(
+        Home,
+        store=device_store,
+        identities=identity_store,
+        link=link,
+        door=door,
+        passwords=providers.Singleton(Argon2Passwords),
+        tokens=providers.Singleton(JwtAccessTokens, keys.provided.jwt_secret.reveal.call()),
+        clock=clock,
+        randomness=randomness,
+        station_id=keys.provided.station_id,
+        types=providers.Singleton(device_types, settings),
+    )
+    inbound = providers.Singleton(Inbound, home)
+    hub = providers.Singleton(LiveHub, home)
+    server = providers.Singleton(
+        HttpServer,
+        providers.Singleton(create_app, home, device_store, hub),
+        settings.provided.http_host,
+        settings.provided.http_port,
+    )
+    station = providers.Singleton(
+        Station,
+        home=home,
+        clock=clock,
+        server=server,
+        hub=hub,
+        database=database,
+        store_lock=lock,
+        upgrade=providers.Object(upgrade),
+        link=link,
+        inbound=inbound,
+        broker=broker,
+    )
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[Container]:
+    """
+    The parts of a station that holds its data folder until the end; nothing of it runs yet.
+
+    Raise `SettingInvalid` for a folder or a secret that can't be used, `StoreTaken` when another station has it.
+    """
+    private_folder(settings.data_dir)
+    with FolderLock(settings.data_dir):
+        yield Container(settings=settings, keys=prepare(settings, settings.data_dir))

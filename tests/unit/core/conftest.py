@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
-from tests.unit.core.people import EMAIL, PASSWORD
+from tests.unit.core.people import EMAIL, PASSWORD, DistantIdentities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ports() -> MemoryPorts:
-    return MemoryPorts()
+    ports = MemoryPorts()
+    ports.identities = DistantIdentities()
+    return ports
 
 
 @pytest.fixture

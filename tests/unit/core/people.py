@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from station_adapters.memory.clock import settled
+from station_adapters.memory.identity import MemoryIdentityStore
 from station_core.errors import Unauthenticated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from station_core.home import Home
     from station_core.identity.model import Login
 
 EMAIL, PASSWORD, OTHER = "Anna@Home.example", "correct horse", "battery staple"
+
+
+T = TypeVar("T")
+
+
+class DistantIdentities(MemoryIdentityStore):
+    """Its answers are long on their way: much may come between what it did and what the station makes of it."""
+
+    async def _atomic(self, effect: Callable[[], T]) -> T:
+        result = await super()._atomic(effect)
+        await settled(3)
+        return result
 
 
 async def login(home: Home, password: str = PASSWORD) -> Login:

@@ -122,7 +122,7 @@ async def test_a_new_password_ends_all_sessions_and_the_old_one(ports: MemoryPor
         await login(restarted, OTHER)
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("turns", range(12))
 async def test_a_login_with_the_old_password_does_not_outlive_a_reset_it_overlaps(
     home: Home, owner: Login, turns: int
 ) -> None:

@@ -26,19 +26,29 @@ if TYPE_CHECKING:
 
 
 class FastidiousStore(MemoryDeviceStore):
-    """It keeps no state in which anything is "poison", nor an event that says so."""
+    """It keeps no state in which anything is "poison", nor an event that says so; while `away` it keeps nothing."""
+
+    away = False
 
     async def commit(self, batch: Batch[DeviceChange]) -> None:
+        if self.away:
+            raise StoreUnavailable
         if any("poison" in (*change.device.state.values(), str(change.events)) for change in batch.changes):
             raise ChangeRefused("poison")
         await super().commit(batch)
 
 
+class FastidiousPorts(MemoryPorts):
+    store: FastidiousStore
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = FastidiousStore(self.randomness)
+
+
 @pytest.fixture
-def ports() -> MemoryPorts:
-    ports = MemoryPorts()
-    ports.store = FastidiousStore(ports.randomness)
-    return ports
+def ports() -> FastidiousPorts:
+    return FastidiousPorts()
 
 
 async def stored_state(ports: MemoryPorts, external_id: str) -> dict[str, Value]:
@@ -47,7 +57,7 @@ async def stored_state(ports: MemoryPorts, external_id: str) -> dict[str, Value]
     return dict(found[0].state)
 
 
-async def test_a_refused_report_is_malformed_to_its_sender_and_memory_is_as_before(ports: MemoryPorts) -> None:
+async def test_a_refused_report_is_malformed_to_its_sender_and_memory_is_as_before(ports: FastidiousPorts) -> None:
     async with ports.running() as home:
         device = await living(home)
         await kept(home.devices.report_state("lamp", {"on": True}))
@@ -62,20 +72,33 @@ async def test_a_refused_report_is_malformed_to_its_sender_and_memory_is_as_befo
         assert await stored_state(ports, "lamp") == {"on": True, "brightness": 1}
 
 
-async def test_a_name_given_meanwhile_stays(ports: MemoryPorts) -> None:
+async def test_a_name_given_meanwhile_stays(ports: FastidiousPorts) -> None:
     async with ports.running() as home:
         device = await living(home)
-        ports.store.trouble = StoreUnavailable()
+        ports.store.away = True
         receipt = home.devices.report_state("lamp", {"on": "poison"})
-        ports.store.trouble = None
         await home.household.update(device.id, name="Ceiling")
+        ports.store.away = False
+        await ports.clock.advance(1)
         await kept(receipt)
 
         assert home.household.device(device.id).name == "Ceiling"
         assert home.household.device(device.id).state == {}
 
 
-async def test_a_device_removed_meanwhile_stays_away(ports: MemoryPorts) -> None:
+async def test_the_state_is_weighed_anew(ports: FastidiousPorts) -> None:
+    async with ports.running() as home:
+        await living(home)
+        for n in range(16):
+            await kept(home.devices.report_state("lamp", {f"key{n:02}": "x" * 4_080}))
+
+        await kept(home.devices.report_state("lamp", {"key00": "poison", "more": "x" * 100}))
+
+        with pytest.raises(Malformed):
+            home.devices.report_state("lamp", {"more": "x" * 3_000})
+
+
+async def test_a_device_removed_meanwhile_stays_away(ports: FastidiousPorts) -> None:
     async with ports.running() as home:
         device = await living(home)
         receipts = [home.devices.report_state("lamp", {"on": value}) for value in ("poison", "poison", True)]
@@ -104,8 +127,7 @@ STEPS = st.lists(
 async def test_memory_ends_up_as_the_store_and_others_lose_nothing(
     steps: list[tuple[str, dict[str, Value] | int]],
 ) -> None:
-    ports = MemoryPorts()
-    ports.store = FastidiousStore(ports.randomness)
+    ports = FastidiousPorts()
     quiet: dict[str, Value] = {}
     async with asyncio.timeout(30), ports.running() as home:
         lamp, fan, door = [await living(home, external_id) for external_id in ("lamp", "fan", "door")]

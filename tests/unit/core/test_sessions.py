@@ -99,7 +99,7 @@ async def test_logging_out_ends_the_session_at_once_and_again_is_no_error(home: 
         await home.access.refresh(owner.refresh_token)
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("turns", range(12))
 async def test_a_session_that_is_ended_while_it_is_refreshed_stays_ended(home: Home, owner: Login, turns: int) -> None:
     session_id = home.access.verify(owner.access_token).session_id
 

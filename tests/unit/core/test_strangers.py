@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.clock import NEW_YEAR, settled
+from station_adapters.memory.devices import MemoryDeviceStore
+from station_adapters.memory.home import MemoryPorts
 from station_core.devices.credentials import Credential, digest
 from station_core.devices.events import DeviceAdded
 from station_core.devices.model import Device
@@ -15,7 +17,6 @@ from station_core.errors import StationError, StoreFull, StoreUnavailable
 from tests.unit.core.living import PORTRAIT, STATION, living
 
 if TYPE_CHECKING:
-    from station_adapters.memory.home import MemoryPorts
     from station_core.home import Home
 
 LAMP = Device(id="1", external_id="lamp", name="Lamp", type="light", created_at=NEW_YEAR, updated_at=NEW_YEAR)
@@ -133,10 +134,36 @@ async def test_a_device_that_is_added_is_no_stranger_any_more(ports: MemoryPorts
     assert answers(ports) == [("lamp", False), ("lamp", True)]
 
 
+async def test_the_stores_answer_is_never_older_than_what_memory_knows() -> None:
+    answer = asyncio.Event()
+
+    class Slow(MemoryDeviceStore):
+        async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
+            found = await super().find(external_id)
+            await answer.wait()
+            return found
+
+    ports = MemoryPorts()
+    ports.store = Slow(ports.randomness)
+    async with ports.running() as home, asyncio.TaskGroup() as group:
+        knock(home)
+        await settled()
+        adding = group.create_task(living(home))
+        await settled()
+        answer.set()
+        await adding
+        before = len(ports.link.answers)
+        await ports.clock.advance(1)
+
+    assert before == 1
+    assert answers(ports) == [("lamp", False)]
+
+
 @pytest.mark.parametrize("turns", range(8))
 async def test_a_device_that_is_added_amid_its_look_up_is_never_called_unknown_afterwards(
     ports: MemoryPorts, home: Home, turns: int
 ) -> None:
+    told = home.bus.subscribe(DeviceAdded, bound=10)
     knock(home)
     async with asyncio.TaskGroup() as group:
         adding = group.create_task(living(home))
@@ -150,7 +177,7 @@ async def test_a_device_that_is_added_amid_its_look_up_is_never_called_unknown_a
 
     assert all(known for _, known in answers(ports)[before:])
     assert answers(ports)[-1] == ("lamp", True)
-    assert len(home.household.devices()) == 1
+    assert len(told.take()) == 1
 
 
 @pytest.mark.parametrize("turns", range(8))

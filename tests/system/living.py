@@ -33,7 +33,7 @@ STATION_ID: Final = "S1"
 async def eventually(what: Callable[[], bool], within: float = 20.0) -> None:
     """Return once *what* holds."""
     async with asyncio.timeout(within):
-        while not what():  # noqa: ASYNC110  # nothing tells of it
+        while not what():  # nothing tells of it
             await asyncio.sleep(0.02)
 
 

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ports() -> MemoryPorts:
+def identities() -> DistantIdentities:
+    return DistantIdentities()
+
+
+@pytest.fixture
+def ports(identities: DistantIdentities) -> MemoryPorts:
     ports = MemoryPorts()
-    ports.identities = DistantIdentities()
+    ports.identities = identities
     return ports
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.clock import settled
@@ -21,11 +22,15 @@ T = TypeVar("T")
 
 
 class DistantIdentities(MemoryIdentityStore):
-    """Its answers are long on their way: much may come between what it did and what the station makes of it."""
+    """Its next answers take so many turns: much may come between what it did and what the station makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: deque[int] = deque()
 
     async def _atomic(self, effect: Callable[[], T]) -> T:
         result = await super()._atomic(effect)
-        await settled(3)
+        await settled(self.turns.popleft() if self.turns else 0)
         return result
 
 

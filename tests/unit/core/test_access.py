@@ -19,6 +19,7 @@ from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
     from station_core.home import Home
+    from tests.unit.core.people import DistantIdentities
 
 
 async def test_the_first_to_register_becomes_owner_and_is_logged_in(ports: MemoryPorts, home: Home) -> None:
@@ -124,8 +125,9 @@ async def test_a_new_password_ends_all_sessions_and_the_old_one(ports: MemoryPor
 
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_login_with_the_old_password_does_not_outlive_a_reset_it_overlaps(
-    home: Home, owner: Login, turns: int
+    identities: DistantIdentities, home: Home, owner: Login, turns: int
 ) -> None:
+    identities.turns.append(20)
     entered, _ = await overlapping(login(home), home.access.reset_password(email=EMAIL, password=OTHER), turns=turns)
 
     assert isinstance(entered, Unauthenticated) or refused(home, entered.access_token)

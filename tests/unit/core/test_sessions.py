@@ -18,6 +18,7 @@ from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
     from station_core.home import Home
+    from tests.unit.core.people import DistantIdentities
 
 
 async def test_an_access_token_holds_for_a_quarter_of_an_hour(ports: MemoryPorts, home: Home, owner: Login) -> None:
@@ -51,8 +52,9 @@ async def test_a_refresh_token_that_was_used_before_ends_its_session_and_no_othe
 
 
 async def test_a_token_that_is_refreshed_twice_at_once_ends_its_session_in_store_and_memory(
-    home: Home, owner: Login
+    identities: DistantIdentities, home: Home, owner: Login
 ) -> None:
+    identities.turns.append(20)
     outcomes = await asyncio.gather(
         *(home.access.refresh(owner.refresh_token) for _ in range(2)), return_exceptions=True
     )
@@ -100,7 +102,10 @@ async def test_logging_out_ends_the_session_at_once_and_again_is_no_error(home: 
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_a_session_that_is_ended_while_it_is_refreshed_stays_ended(home: Home, owner: Login, turns: int) -> None:
+async def test_a_session_that_is_ended_while_it_is_refreshed_stays_ended(
+    identities: DistantIdentities, home: Home, owner: Login, turns: int
+) -> None:
+    identities.turns.append(20)
     session_id = home.access.verify(owner.access_token).session_id
 
     fresh, _ = await overlapping(home.access.refresh(owner.refresh_token), home.access.log_out(session_id), turns=turns)

@@ -11,6 +11,7 @@ from station_core.devices.registry import Registry
 from station_core.devices.service import DeviceService
 from station_core.devices.strangers import Strangers
 from station_core.devices.types import TYPES
+from station_core.devices.watch import CommandWatch
 from station_core.events import EventBus
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
@@ -48,6 +49,7 @@ class Home:
         types: Sequence[DeviceType] = TYPES,
     ) -> None:
         self._types = types
+        self.clock = clock
         self.bus = EventBus()
         self.health = Health(self.bus, clock)
         self.registry = Registry()
@@ -81,6 +83,9 @@ class Home:
             clock=clock,
             randomness=randomness,
             station_id=station_id,
+        )
+        self.watch = CommandWatch(
+            commands=self.commands, registry=self.registry, devices=self.devices, bus=self.bus, clock=clock
         )
         self.household = Household(
             store=store,

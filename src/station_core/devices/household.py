@@ -77,6 +77,10 @@ class Household:
         """All devices by name."""
         return sorted((cell.device for cell in self._registry), key=lambda d: (d.name.casefold(), d.id))
 
+    def told(self) -> Sequence[Device]:
+        """All devices as of the events that were published, by name: where somebody who listens from now on begins."""
+        return sorted((cell.told for cell in self._registry), key=lambda d: (d.name.casefold(), d.id))
+
     def device(self, device_id: str) -> Device:
         """One device, or raise `DeviceUnknown`."""
         return self._registry.known(device_id).device
@@ -131,7 +135,7 @@ class Household:
             cell = self._registry.known(device_id)
             # What it reported in the meantime stays.
             cell.device = cell.device.renamed(new_name, new_zone, at=at)
-            self._bus.publish([DeviceUpdated(device=cell.device, timestamp=at)])
+            self._bus.publish([DeviceUpdated(device=cell.told, timestamp=at)])  # what it reported is told in its turn
             return cell.device
 
     async def remove(self, device_id: str) -> None:

@@ -31,6 +31,15 @@ class Cell:
         self.beat_kept = float("-inf")
         self.weight = MAX_MESSAGE
 
+    @property
+    def told(self) -> Device:
+        """The device as of the events that were published: what it has reported since isn't kept yet."""
+        kept, device = self.kept, self.device
+        if kept.name == device.name and kept.zone_id == device.zone_id:
+            return kept
+        # Name and zone aren't the journal's: they were kept and told at once.
+        return kept.renamed(device.name, device.zone_id, at=max(kept.updated_at, device.updated_at))
+
 
 class Registry:
     """

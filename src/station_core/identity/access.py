@@ -144,6 +144,17 @@ class AccessService:
             raise Unauthenticated
         return Principal(user=user, session_id=session.id)
 
+    def holds(self, principal: Principal) -> bool:
+        """Whether the session of somebody who was verified goes on, in the same role: for links that stay open."""
+        session = self._sessions.get(principal.session_id)
+        user = self._users.get(principal.user.id)
+        return (
+            session is not None
+            and user is not None
+            and user.role is principal.user.role
+            and session.expires_at > self._clock.now()
+        )
+
     def _by_email(self, email: str) -> User | None:
         wanted = email.strip().casefold()
         return next((user for user in self._users.values() if user.email.casefold() == wanted), None)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from litestar import Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
+
+from station_adapters.http.schemas import (
+    DeviceIn,
+    DeviceOut,
+    DevicePatch,
+    DeviceTypeOut,
+    DeviceWithToken,
+    Sent,
+    device_out,
+    device_type_out,
+    device_with_token,
+)
+from station_adapters.http.waiting import in_time
+from station_core.devices.commands import Actor, ActorKind
+from station_core.devices.household import UNCHANGED
+from station_core.values import text_weight
+
+if TYPE_CHECKING:
+    from station_adapters.http.guards import Guards
+    from station_core.home import Home
+
+
+Wait = Annotated[float, QueryParameter(ge=0, le=30)]
+"""Seconds."""
+
+
+def device_routes(home: Home, guards: Guards) -> Router:
+    """The devices of the household, and commands to them."""
+    types = [device_type_out(kind) for kind in home.devices.types]
+
+    @get("/api/devices", guards=[guards.member], sync_to_thread=False)
+    def devices() -> list[DeviceOut]:
+        """All, by name."""
+        return [device_out(device) for device in home.household.devices()]
+
+    @get("/api/devices/{device_id:str}", guards=[guards.member], sync_to_thread=False)
+    def device(device_id: FromPath[str]) -> DeviceOut:
+        """One of them."""
+        return device_out(home.household.device(device_id))
+
+    @post("/api/devices", guards=[guards.admin])
+    async def add(data: JSONBody[DeviceIn]) -> DeviceWithToken:
+        """A new one, with its token; its MQTT credentials work when the answer comes."""
+        _check_zone_id(data.zone_id)
+        async with in_time():
+            added, token = await home.household.add(
+                external_id=data.external_id, name=data.name, type_id=data.type, zone_id=data.zone_id
+            )
+        return device_with_token(added, token)
+
+    @patch("/api/devices/{device_id:str}", guards=[guards.admin])
+    async def change(device_id: FromPath[str], data: JSONBody[DevicePatch]) -> DeviceOut:
+        """Its name, its zone."""
+        name = UNCHANGED if data.name is msgspec.UNSET else data.name
+        zone_id = UNCHANGED if data.zone_id is msgspec.UNSET else data.zone_id
+        if isinstance(zone_id, str):
+            _check_zone_id(zone_id)
+        async with in_time():
+            return device_out(await home.household.update(device_id, name=name, zone_id=zone_id))
+
+    @delete("/api/devices/{device_id:str}", guards=[guards.admin])
+    async def remove(device_id: FromPath[str]) -> None:
+        """Forget it."""
+        async with in_time():
+            await home.household.remove(device_id)
+
+    @post("/api/devices/{device_id:str}/command", guards=[guards.member], status_code=200)
+    async def command(device_id: FromPath[str], data: JSONBody[dict[str, Any]], scope: Scope, wait: Wait = 0.0) -> Sent:
+        """Sent once the broker has it; with `wait`, applied once the device reports the effect in time."""
+        actor = Actor(kind=ActorKind.USER, id=scope["user"].user.id)
+        wanted = _flat(data)
+        if wait == 0.0:
+            return Sent(status="sent", command_id=await home.commands.send(device_id, wanted, actor=actor))
+        command_id, applied = await home.watch.send(device_id, wanted, actor=actor, within=wait)
+        return Sent(status="applied" if applied else "sent", command_id=command_id)
+
+    @get("/api/device-types", guards=[guards.member], sync_to_thread=False)
+    def device_types() -> list[DeviceTypeOut]:
+        """What kinds of device there are."""
+        return types
+
+    handlers = [devices, device, add, change, remove, command, device_types]
+    return Router("/", route_handlers=handlers, tags=["devices"])
+
+
+def _flat(body: dict[str, Any]) -> dict[str, Any]:
+    """`{"action": …}` of `{"command": {"action": …}}`; what is neither is left to the command's own check."""
+    inner = body.get("command")
+    return inner if "action" not in body and isinstance(inner, dict) else body
+
+
+def _check_zone_id(zone_id: str | None) -> None:
+    if zone_id is not None:
+        text_weight(zone_id)

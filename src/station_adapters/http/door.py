@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from litestar.enums import ScopeType
+
+from station_adapters.http.errors import PROBLEM_JSON, problem_of
+from station_core.errors import Starting, Unavailable
+from station_core.health import Phase
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from station_core.errors import StationError
+    from station_core.health import Health
+
+HEADERS: Final = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+"""What every answer bears."""
+
+ALWAYS_OPEN: Final = "/health/"
+
+
+class Door:
+    """
+    What every request passes first: while the station doesn't serve, only /health/* is let in (decision 10).
+
+    Plain ASGI, so that it stands before the routes and costs next to nothing.
+    """
+
+    def __init__(self, inside: ASGIApp, health: Health) -> None:
+        self._inside = inside
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in or refuse."""
+        if self._health.phase is not Phase.SERVING and not scope["path"].startswith(ALWAYS_OPEN):
+            await _refuse(scope, send, self._why())
+        elif scope["type"] == ScopeType.HTTP:
+            await self._inside(scope, receive, _sealed(send))
+        else:
+            await self._inside(scope, receive, send)
+
+    def _why(self) -> StationError:
+        return Starting() if self._health.phase is Phase.STARTING else Unavailable("The station is stopping.")
+
+
+def _sealed(send: Send) -> Send:
+    async def seal(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *HEADERS]
+        await send(message)
+
+    return seal
+
+
+async def _refuse(scope: Scope, send: Send, error: StationError) -> None:
+    kind = "http.response" if scope["type"] == ScopeType.HTTP else "websocket.http.response"
+    body, headers = problem_of(error, scope["path"])
+    content = msgspec.json.encode(body)
+    fields = {"content-type": PROBLEM_JSON, "content-length": str(len(content)), **headers}
+    encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
+    start = {"type": f"{kind}.start", "status": body.status, "headers": [*encoded, *HEADERS]}
+    await send(start)  # type: ignore[arg-type]  # Litestar types the extension's messages one by one
+    await send({"type": f"{kind}.body", "body": content, "more_body": False})  # type: ignore[arg-type,misc]  # same

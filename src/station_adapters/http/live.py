@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from station_adapters.http.messages import broadcast, is_broadcast, snapshot
+from station_adapters.http.schemas import device_out
+from station_adapters.http.subscriber import News, Subscriber
+from station_core.events import Event
+
+if TYPE_CHECKING:
+    from station_core.events import Subscription
+    from station_core.home import Home
+
+NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 25,000 at once
+AT_ONCE: Final = 1_000  # events told before others get their turn of the loop
+SOCKETS: Final = 100
+CHECKED_EVERY: Final = 2.0  # seconds; revocation closes a socket within 5 (docs/protocols.md §3)
+
+GOING_AWAY: Final = 1001
+TRY_AGAIN_LATER: Final = 1013
+UNAUTHENTICATED: Final = 4401
+
+
+class Listener(Protocol):
+    """A live socket, as the hub sees it."""
+
+    @property
+    def subscriber(self) -> Subscriber | None:
+        """Its queue, None before it has shown who it is."""
+        ...
+
+    def check(self) -> None:
+        """Close it if who is behind it may listen no longer."""
+        ...
+
+    def close(self, code: int) -> None:
+        """End it soon; never waits."""
+        ...
+
+
+class ScanLeases(Protocol):
+    """Who looks for new devices just now (docs/protocols.md §2, "Scan lifecycle"); both are idempotent."""
+
+    def take(self, viewer: object) -> None:
+        """The viewer looks from now on."""
+        ...
+
+    def give_back(self, viewer: object) -> None:
+        """The viewer doesn't any more."""
+        ...
+
+
+class NoScan:
+    """`ScanLeases` of a station that can't look for devices."""
+
+    def take(self, viewer: object) -> None:
+        """See `ScanLeases`."""
+
+    def give_back(self, viewer: object) -> None:
+        """See `ScanLeases`."""
+
+
+class LiveHub:
+    """
+    The one stream that all live sockets get: one subscription, every message numbered and encoded once.
+
+    A socket begins with a snapshot of what the stream has told so far, and follows on from its number. A slow socket
+    is never waited for, see `Subscriber`.
+    """
+
+    def __init__(self, home: Home, leases: ScanLeases | None = None) -> None:
+        self._home = home
+        self._listeners: set[Listener] = set()
+        self._news: Subscription[Event] | None = None
+        self._behind: deque[Event] = deque()
+        self._seq = 0
+        self._dropped = 0
+        self.leases: ScanLeases = leases or NoScan()
+
+    async def run(self) -> None:
+        """Tell all sockets what happens, until cancelled; they are closed then."""
+        with self._home.bus.subscribe(Event, bound=NEWS_BOUND) as news:
+            self._news, self._dropped = news, 0
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._check())
+                    await self._follow(news)
+            finally:
+                self._news = None
+                self._behind.clear()
+                for listener in list(self._listeners):
+                    listener.close(GOING_AWAY)
+
+    def enter(self, listener: Listener) -> None:
+        """A socket was opened; it's closed at once when there are too many, or nothing to listen to."""
+        self._listeners.add(listener)
+        if self._news is None or len(self._listeners) > SOCKETS:
+            listener.close(TRY_AGAIN_LATER)
+
+    def leave(self, listener: Listener) -> None:
+        """It was closed."""
+        self._listeners.discard(listener)
+        self.leases.give_back(listener)
+
+    def snapshot(self) -> str:
+        """Everything as of the newest message of the stream; what is told next follows on it."""
+        if self._news is not None:
+            self._behind.extend(self._news.take())
+        self._tell(len(self._behind))
+        return snapshot([device_out(device) for device in self._home.household.told()], self._seq)
+
+    async def _follow(self, news: Subscription[Event]) -> None:
+        async for batch in news.batches():
+            self._behind.extend(batch)
+            while self._behind:
+                self._tell(AT_ONCE)
+                await asyncio.sleep(0)
+
+    def _tell(self, most: int) -> None:
+        self._restart_after_a_gap()
+        following = [
+            listener.subscriber
+            for listener in self._listeners
+            if listener.subscriber is not None and listener.subscriber.follows
+        ]
+        messages: list[bytes] = []
+        for _ in range(min(most, len(self._behind))):
+            event = self._behind.popleft()
+            if is_broadcast(event):
+                self._seq += 1
+                if following:
+                    messages.append(broadcast(event, self._seq))
+        if messages:
+            news = News(messages)
+            for subscriber in following:
+                subscriber.push(news)
+
+    def _restart_after_a_gap(self) -> None:
+        if self._news is not None and self._news.dropped != self._dropped:
+            self._dropped = self._news.dropped
+            for listener in self._listeners:
+                if listener.subscriber is not None:
+                    listener.subscriber.restart()
+
+    async def _check(self) -> None:
+        while True:
+            await self._home.clock.sleep(CHECKED_EVERY)
+            for listener in list(self._listeners):
+                listener.check()

@@ -1,0 +1,253 @@
+"""The shapes of docs/protocols.md §4: camelCase; times are RFC 3339 UTC. Keys that we don't know are ignored."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  # msgspec reads the fields' types
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from station_core.devices.model import Status  # noqa: TC001  # same
+from station_core.devices.types import Kind
+from station_core.identity.model import Role  # noqa: TC001  # same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from station_core.devices.activity import ActivityPage
+    from station_core.devices.model import Device
+    from station_core.devices.types import Capability, DeviceType, Parameter
+    from station_core.identity.model import Login, User
+
+WireKind = Literal["number", "boolean", "string"]
+
+
+_WIRE: Final[Mapping[Kind, WireKind]] = {
+    Kind.NUMBER: "number",
+    Kind.INTEGER: "number",
+    Kind.BOOLEAN: "boolean",
+    Kind.STRING: "string",
+}
+
+
+class DeviceOut(msgspec.Struct, rename="camel"):
+    """A device."""
+
+    id: str
+    external_id: str
+    name: str
+    type: str
+    status: Status
+    state: dict[str, Any] = msgspec.field(name="lastKnownState")
+    zone_id: str | None
+    firmware_version: str | None
+    chip: str | None
+    last_heartbeat_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class DeviceWithToken(DeviceOut, rename="camel"):
+    """A device that was just added; the token is shown this once."""
+
+    device_token: str
+
+
+class DeviceIn(msgspec.Struct, rename="camel"):
+    """A device to add."""
+
+    external_id: str
+    name: str
+    type: str
+    zone_id: str | None = None
+
+
+class DevicePatch(msgspec.Struct, rename="camel"):
+    """What may be changed of a device; what isn't there stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    zone_id: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Sent(msgspec.Struct, rename="camel"):
+    """What became of a command: the broker has it, or the device has shown its effect."""
+
+    status: Literal["sent", "applied"]
+    command_id: str
+
+
+class CapabilityOut(msgspec.Struct, omit_defaults=True):
+    """Something that a type of device reports."""
+
+    key: str
+    type: WireKind
+    unit: str | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class ParameterOut(msgspec.Struct, omit_defaults=True):
+    """Something that a command carries."""
+
+    name: str
+    type: WireKind
+    required: bool
+    min: float | None = None
+    max: float | None = None
+
+
+class CommandTypeOut(msgspec.Struct):
+    """A command that a type of device knows."""
+
+    action: str
+    parameters: list[ParameterOut]
+
+
+class DeviceTypeOut(msgspec.Struct):
+    """A type of device."""
+
+    id: str
+    category: str
+    periodic: bool
+    capabilities: list[CapabilityOut]
+    commands: list[CommandTypeOut]
+    events: list[str]
+
+
+class ActivityOut(msgspec.Struct, rename="camel"):
+    """A line of the feed."""
+
+    id: str
+    device_id: str
+    device_name: str
+    device_type: str
+    event_type: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+class ActivityPageOut(msgspec.Struct, rename="camel"):
+    """Some lines, newest first; the cursor asks for those before them."""
+
+    items: list[ActivityOut]
+    next_cursor: str | None
+
+
+class RegistrationStatus(msgspec.Struct, rename="camel"):
+    """Whether the station waits for its owner."""
+
+    is_registration_open: bool
+    has_admin: bool
+
+
+class Registration(msgspec.Struct):
+    """The first user; a role that somebody writes here isn't even read."""
+
+    email: str
+    password: str
+    name: str | None = None
+
+
+class Credentials(msgspec.Struct):
+    """Who wants to log in."""
+
+    email: str
+    password: str
+
+
+class RefreshToken(msgspec.Struct, rename="camel"):
+    """A session that is to go on, or to end."""
+
+    refresh_token: str
+
+
+class UserOut(msgspec.Struct, rename="camel"):
+    """A person."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    created_at: datetime
+
+
+class LoginOut(msgspec.Struct, rename="camel"):
+    """A person and their tokens."""
+
+    user: UserOut
+    access_token: str
+    refresh_token: str
+
+
+class Tokens(msgspec.Struct, rename="camel"):
+    """A fresh pair."""
+
+    access_token: str
+    refresh_token: str
+
+
+class StateIn(msgspec.Struct):
+    """A report, as on MQTT (docs/protocols.md §1)."""
+
+    state: dict[str, Any]
+
+
+class EventIn(msgspec.Struct):
+    """An event, as on MQTT."""
+
+    event: str
+    data: dict[str, Any]
+
+
+class Accepted(msgspec.Struct):
+    """What the device said is kept."""
+
+    status: str = "ok"
+
+
+def device_out(device: Device) -> DeviceOut:
+    """A device as the wire has it."""
+    return msgspec.convert(device, DeviceOut, from_attributes=True)
+
+
+def device_with_token(device: Device, token: str) -> DeviceWithToken:
+    """A device that was just added."""
+    return DeviceWithToken(**msgspec.structs.asdict(device_out(device)), device_token=token)
+
+
+def device_type_out(kind: DeviceType) -> DeviceTypeOut:
+    """A type of device as the wire has it."""
+    return DeviceTypeOut(
+        id=kind.id,
+        category=kind.category,
+        periodic=kind.periodic,
+        capabilities=[_capability(one) for one in kind.capabilities],
+        commands=[
+            CommandTypeOut(action=one.action, parameters=[_parameter(p) for p in one.parameters])
+            for one in kind.commands
+        ],
+        events=list(kind.events),
+    )
+
+
+def activity_page(page: ActivityPage) -> ActivityPageOut:
+    """A page of the feed."""
+    return msgspec.convert(page, ActivityPageOut, from_attributes=True)
+
+
+def user_out(user: User) -> UserOut:
+    """A person."""
+    return msgspec.convert(user, UserOut, from_attributes=True)
+
+
+def login_out(login: Login) -> LoginOut:
+    """A person and their tokens."""
+    return msgspec.convert(login, LoginOut, from_attributes=True)
+
+
+def _capability(one: Capability) -> CapabilityOut:
+    return CapabilityOut(key=one.key, type=_WIRE[one.type], unit=one.unit, min=one.min, max=one.max)
+
+
+def _parameter(one: Parameter) -> ParameterOut:
+    return ParameterOut(name=one.name, type=_WIRE[one.type], required=one.required, min=one.min, max=one.max)

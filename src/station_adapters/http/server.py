@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from station_adapters.http.live import GOING_AWAY
+from station_core.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litestar import Litestar
+
+log = logging.getLogger("station.http")
+
+GRACE: Final = 1  # seconds for answers that are under way when it ends
+BACKLOG: Final = 1024
+SOCKET_MESSAGE_BOUND: Final = 256 * 1024  # bytes; above, the socket is closed, up to it the client is told
+
+
+class HttpServer:
+    """Serves *app* in the station's own loop; port 0 is any that is free, `port` which, once `listening` is set."""
+
+    def __init__(self, app: Litestar, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._wanted = port
+        self.port = port
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        """
+        Serve until cancelled; what is under way is answered then, sockets are closed with 1001, within a second or so.
+
+        Raise `SettingInvalid` when it can't listen there.
+        """
+        with _bound(self._host, self._wanted) as sock:
+            self.port = sock.getsockname()[1]
+            server = _Server(self._config(), self.listening)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    serving = group.create_task(server.serve(sockets=[sock]))
+                    try:
+                        await asyncio.wait([serving])
+                    except asyncio.CancelledError:
+                        server.should_exit = True
+                        await asyncio.wait([serving], timeout=GRACE + 1)
+                        raise
+            finally:
+                self.listening.clear()
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._app,
+            loop="none",
+            http="httptools",
+            ws=_LiveProtocol,
+            lifespan="off",
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            ws_max_size=SOCKET_MESSAGE_BOUND,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, listening: asyncio.Event) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the supervisor's: uvicorn would raise them again in the middle of everybody's clean-up."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening.set()
+
+
+class _LiveProtocol(WebSocketsSansIOProtocol):
+    def shutdown(self) -> None:
+        """As uvicorn's, with the code of docs/architecture.md: 1001 instead of 1012."""
+        if self.handshake_complete and not self.close_sent:
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
+            self.conn.send_close(GOING_AWAY)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+        else:
+            super().shutdown()
+
+
+@contextlib.contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingInvalid(f"STATION_HTTP_HOST {host}: {error.strerror}.") from None
+    with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except OSError as error:
+            where = f"{host}, port {port}"
+            raise SettingInvalid(f"HTTP can't listen on {where}: {error.strerror}. See STATION_HTTP_PORT.") from None
+        sock.setblocking(False)
+        yield sock

@@ -1,0 +1,170 @@
+"""
+A batch of the journal, as each database takes it fastest: all of the dialects' difference on the hot path is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from station_adapters.sql.sqlite import SqliteDatabase
+from station_adapters.sql.tables import microseconds
+from station_core.errors import StoreTaken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from station_adapters.sql.batch import Rows
+    from station_adapters.sql.engine import Database
+    from station_adapters.sql.postgres import PostgresDatabase
+
+# In one round trip, which is also the transaction. `fresh` has no row when the batch is kept already or another
+# station has loaded since; all else joins it and has no row either.
+POSTGRES: Final = """
+WITH fresh AS (
+    UPDATE journal SET last_batch = $1, last_seq = last_seq + $2
+    WHERE id = 1 AND last_batch < $1 AND epoch = coalesce($3, epoch)
+    RETURNING last_seq - $2 AS seq
+), reported AS (
+    UPDATE devices SET
+        type = new.type, status = new.status, last_known_state = new.state::json,
+        firmware_version = new.firmware_version, chip = new.chip, kit_tag = new.kit_tag,
+        last_heartbeat_at = new.last_heartbeat_at, station_id = new.station_id, session = new.session, acks = new.acks,
+        updated_at = new.updated_at
+    FROM fresh, unnest(
+        $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::text[],
+        $12::bigint[], $13::boolean[], $14::timestamptz[], $15::uuid[]
+    ) AS new (
+        type, status, state, firmware_version, chip, kit_tag, last_heartbeat_at, station_id,
+        session, acks, updated_at, id
+    )
+    WHERE devices.id = new.id
+), told AS (
+    INSERT INTO device_events (seq, id, device_id, event_type, payload, device_name, device_type, created_at)
+    SELECT fresh.seq + new.n, new.id, new.device_id, new.event_type, new.payload::json, new.device_name,
+        new.device_type, new.created_at
+    FROM fresh, unnest(
+        $16::uuid[], $17::uuid[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[]
+    ) WITH ORDINALITY AS new (id, device_id, event_type, payload, device_name, device_type, created_at, n)
+), forgotten AS (
+    DELETE FROM journal_deliveries USING fresh WHERE batch < $23
+), delivered AS (
+    INSERT INTO journal_deliveries (batch, deliveries) SELECT $1, $24::bytea FROM fresh WHERE $24 IS NOT NULL
+)
+SELECT seq FROM fresh
+"""
+EPOCH: Final = "SELECT epoch FROM journal WHERE id = 1"
+
+SQLITE_FRESH: Final = """
+UPDATE journal SET last_batch = :number, last_seq = last_seq + :lines
+WHERE id = 1 AND last_batch < :number AND epoch = coalesce(:epoch, epoch)
+RETURNING last_seq - :lines
+"""
+SQLITE_DEVICE: Final = """
+UPDATE devices SET type = ?, status = ?, last_known_state = ?, firmware_version = ?, chip = ?, kit_tag = ?,
+    last_heartbeat_at = ?, station_id = ?, session = ?, acks = ?, updated_at = ?
+WHERE id = ?
+"""
+SQLITE_LINE: Final = """
+INSERT INTO device_events (seq, id, device_id, event_type, payload, device_name, device_type, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class Writer(Protocol):
+    """Keeps a batch's rows as one."""
+
+    @property
+    def instant(self) -> Callable[[datetime], object]:
+        """How the rows have to hold a time."""
+        ...
+
+    async def write(self, rows: Rows, epoch: int | None) -> None:
+        """
+        Return when they're kept, or a batch of this number was before; cancelled: whole or not at all.
+
+        Raise `StoreTaken` when another station has loaded since *epoch*.
+        """
+        ...
+
+
+def writer(database: Database) -> Writer:
+    """The one for this database."""
+    if isinstance(database, SqliteDatabase):
+        return _Sqlite(database)
+    return _Postgres(cast("PostgresDatabase", database))  # not by isinstance: that would import asyncpg for SQLite
+
+
+class _Postgres:
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    @property
+    def instant(self) -> Callable[[datetime], object]:
+        return _as_it_is
+
+    async def write(self, rows: Rows, epoch: int | None) -> None:
+        row = await self._database.statement(
+            POSTGRES,
+            rows.number,
+            len(rows.lines),
+            epoch,
+            *_columns(rows.devices, 12),
+            *_columns(rows.lines, 7),
+            rows.oldest,
+            rows.deliveries,
+        )
+        if row is None and epoch is not None:
+            _check_epoch(await self._database.statement(EPOCH), epoch)
+
+
+class _Sqlite:
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    @property
+    def instant(self) -> Callable[[datetime], object]:
+        return microseconds
+
+    async def write(self, rows: Rows, epoch: int | None) -> None:
+        task = asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
+        await self._database.run(lambda connection: _write(connection, rows, epoch))
+        if task is not None and task.cancelling() > before:
+            # Kept all the same; but the journal, which never ends by itself, must hear that it shall.
+            raise asyncio.CancelledError
+
+
+def _write(connection: Connection, rows: Rows, epoch: int | None) -> None:
+    # sqlite3's own cursor: SQLAlchemy's would take longer than the statements do.
+    cursor = cast("Any", connection.connection.driver_connection).cursor()
+    asked = {"number": rows.number, "lines": len(rows.lines), "epoch": epoch}
+    fresh = cursor.execute(SQLITE_FRESH, asked).fetchall()
+    if not fresh:
+        if epoch is not None:
+            _check_epoch(cursor.execute(EPOCH).fetchone(), epoch)
+        return
+    if rows.devices:
+        cursor.executemany(SQLITE_DEVICE, rows.devices)
+    if rows.lines:
+        first = fresh[0][0] + 1
+        cursor.executemany(SQLITE_LINE, ((seq, *line) for seq, line in enumerate(rows.lines, first)))
+    cursor.execute("DELETE FROM journal_deliveries WHERE batch < ?", (rows.oldest,))
+    if rows.deliveries is not None:
+        cursor.execute("INSERT INTO journal_deliveries VALUES (?, ?)", (rows.number, rows.deliveries))
+
+
+def _check_epoch(found: Sequence[int], mine: int) -> None:
+    if found[0] != mine:
+        raise StoreTaken("Another station has used this store in the meantime.")
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) or [()] * width
+
+
+def _as_it_is(instant: datetime) -> datetime:
+    return instant

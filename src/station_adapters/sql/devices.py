@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from station_adapters.sql.batch import is_id, rows, unpack
+from station_adapters.sql.commit import writer
+from station_adapters.sql.content import check_texts
+from station_adapters.sql.errors import refusals, violated
+from station_adapters.sql.feed import page
+from station_adapters.sql.records import credential_in, device_in, device_row, type_row
+from station_adapters.sql.tables import device_types, devices, journal, journal_deliveries
+from station_core.devices.ports import Loaded
+from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from station_adapters.sql.engine import Database
+    from station_core.clock import Randomness
+    from station_core.devices.activity import ActivityPage
+    from station_core.devices.credentials import Credential
+    from station_core.devices.model import Device
+    from station_core.devices.ports import DeviceChange
+    from station_core.devices.types import DeviceType
+    from station_core.journal import Batch
+
+
+class SqlDeviceStore:
+    """
+    A `DeviceStore` in PostgreSQL or SQLite.
+
+    `commit` raises `StoreTaken` once another station has loaded the store after this one: whatever is still on its way
+    from a station that was cut off is too late then.
+    """
+
+    def __init__(self, database: Database, randomness: Randomness) -> None:
+        self._database = database
+        self._randomness = randomness
+        self._writer = writer(database)
+        self._epoch: int | None = None
+
+    async def load(self) -> Loaded:
+        """See `DeviceStore`."""
+        loaded, self._epoch = await self._database.run(_load)
+        return loaded
+
+    async def commit(self, batch: Batch[DeviceChange]) -> None:
+        """See `Keeper`."""
+        with refusals():
+            await self._writer.write(rows(batch, self._randomness, self._writer.instant), self._epoch)
+
+    async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
+        """See `DeviceStore`."""
+        try:
+            check_texts([external_id])
+        except ChangeRefused:
+            return None  # no device was ever kept under it
+        row = await self._database.read(
+            lambda connection: (
+                connection.execute(select(devices).where(devices.c.external_id == external_id)).mappings().one_or_none()
+            )
+        )
+        return None if row is None else (device_in(row), credential_in(row))
+
+    async def add(self, device: Device, credential: Credential) -> None:
+        """See `DeviceStore`."""
+        row = device_row(device, credential)
+        _check_zone_id(device.zone_id)
+
+        def add(connection: Connection) -> None:
+            try:
+                connection.execute(insert(devices).values(row))
+            except IntegrityError as error:
+                raise _stood_against(error) from error
+
+        await self._database.run(add)
+
+    async def rename(self, device: Device) -> None:
+        """See `DeviceStore`."""
+        check_texts([device.name])
+        _check_zone_id(device.zone_id)
+        _check_id(device.id)
+        change = (
+            update(devices)
+            .where(devices.c.id == device.id)
+            .values(name=device.name, zone_id=device.zone_id, updated_at=device.updated_at)
+        )
+
+        def rename(connection: Connection) -> None:
+            try:
+                changed = connection.execute(change).rowcount
+            except IntegrityError as error:
+                raise _stood_against(error) from error
+            if not changed:
+                raise DeviceUnknown
+
+        await self._database.run(rename)
+
+    async def remove(self, device_id: str) -> None:
+        """See `DeviceStore`."""
+        _check_id(device_id)
+
+        def remove(connection: Connection) -> None:
+            if not connection.execute(delete(devices).where(devices.c.id == device_id)).rowcount:
+                raise DeviceUnknown
+
+        await self._database.run(remove)
+
+    async def replace_types(self, types: Sequence[DeviceType]) -> None:
+        """See `DeviceStore`."""
+        known = [type_row(kind) for kind in types]
+
+        def replace(connection: Connection) -> None:
+            connection.execute(delete(device_types))
+            if known:
+                connection.execute(insert(device_types), known)
+
+        await self._database.run(replace)
+
+    async def activities(
+        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> ActivityPage:
+        """See `DeviceStore`."""
+        return await page(self._database, device_id=device_id, limit=limit, cursor=cursor)
+
+
+def _load(connection: Connection) -> tuple[Loaded, int]:
+    # First the epoch: its row's lock lets a commit that is still under way end, and no later one begin.
+    last_batch, epoch = connection.execute(
+        update(journal).values(epoch=journal.c.epoch + 1).returning(journal.c.last_batch, journal.c.epoch)
+    ).one()
+    connection.execute(update(devices).where(devices.c.status != "offline").values(status="offline"))
+    known = connection.execute(select(devices)).mappings().all()
+    packed = connection.scalars(select(journal_deliveries.c.deliveries).order_by(journal_deliveries.c.batch)).all()
+    credentials = [credential_in(row) for row in known]
+    loaded = Loaded(
+        devices=[device_in(row) for row in known],
+        credentials=[credential for credential in credentials if credential is not None],
+        last_batch=last_batch,
+        deliveries=[delivery for some in packed for delivery in unpack(some)],
+    )
+    return loaded, epoch
+
+
+def _stood_against(error: IntegrityError) -> Exception:
+    match violated(error):
+        case "unique":
+            return ExternalIdTaken()
+        case "foreign key":
+            return NotFound("There is no such zone.")
+        case "other":
+            return error
+
+
+def _check_id(device_id: str) -> None:
+    if not is_id(device_id):
+        raise DeviceUnknown
+
+
+def _check_zone_id(zone_id: str | None) -> None:
+    if zone_id is not None and not is_id(zone_id):
+        raise NotFound("There is no such zone.")

@@ -1,0 +1,132 @@
+"""What SQLAlchemy, asyncpg, sqlite3 and the system raise, in the core's words."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from station_core.errors import ChangeRefused, SettingInvalid, StationError, StoreFull, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Violation = Literal["unique", "foreign key", "other"]
+
+_PRIMARY: Final = 0xFF  # the low byte of an extended SQLite result code is its primary code
+_SQLITE_BUGS: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE})
+_SQLITE_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
+_DISK_FULL: Final = "53100"  # PostgreSQL's appendix A, "Error Codes": states, and below their classes
+_CONTENT: Final = frozenset({"22", "54"})  # data exception, program limit exceeded
+_PASSING: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"})
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise `StoreUnavailable`, `StoreFull`, `ChangeRefused` or `SettingInvalid` for what a database or disk raises."""
+    try:
+        yield
+    except StationError:
+        raise
+    except Exception as error:
+        said = _said(error)
+        if said is None:
+            raise  # a bug of ours, and shown as one
+        raise said from error
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """For the journal: what breaks a constraint can never be kept either, and must not stop what comes after it."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise ChangeRefused(f"constraint: {violated(error)}") from error
+    except Exception as error:
+        if (sqlstate(error) or "")[:2] == "23" or _sqlite_code(error) == sqlite3.SQLITE_CONSTRAINT:
+            raise ChangeRefused("constraint") from error
+        if isinstance(error, OverflowError):
+            raise ChangeRefused("an integer beyond 64 bits") from error
+        raise
+
+
+def violated(error: IntegrityError) -> Violation:
+    """Which kind of constraint stood against it."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY} or sqlstate(error) == "23505":
+        return "unique"
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY or sqlstate(error) == "23503":
+        return "foreign key"
+    return "other"
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's five letters, of asyncpg's own error or of one that SQLAlchemy wrapped."""
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(inner, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _said(error: Exception) -> StationError | None:
+    if isinstance(error, PoolTimeout | TimeoutError):
+        return StoreUnavailable("The database doesn't answer.")
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return StoreFull()
+        return StoreUnavailable(f"The database can't be reached: {_first_line(error)}")
+    state, code = sqlstate(error), _sqlite_code(error)
+    if state is not None:
+        return _of_postgres(state, error)
+    if code is not None:
+        return _of_sqlite(code, error)
+    return _of_driver(error)
+
+
+def _of_postgres(state: str, error: Exception) -> StationError | None:
+    if state == _DISK_FULL:
+        return StoreFull()
+    if state[:2] in _CONTENT:
+        return ChangeRefused(f"SQLSTATE {state}")  # PostgreSQL's words would show the content
+    if state[:2] in _PASSING:
+        return StoreUnavailable(f"The database can't answer now: {_first_line(error)} ({state})")
+    return None
+
+
+def _of_sqlite(code: int, error: Exception) -> StationError | None:
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull()
+    if code == sqlite3.SQLITE_NOTADB:
+        return SettingInvalid("The database file is none of SQLite's.")
+    if code in _SQLITE_CONTENT:
+        return ChangeRefused(f"SQLite code {code}")
+    if code in _SQLITE_BUGS:
+        return None
+    return StoreUnavailable(f"The database can't answer now: {_first_line(error)}")
+
+
+def _of_driver(error: Exception) -> StationError | None:
+    """Neither database said it but the driver: asyncpg's InterfaceError, its DataError a ValueError as well."""
+    inner = _inner(error)
+    if not any(kind.__name__ == "InterfaceError" for kind in type(inner).__mro__):
+        return None
+    cause = inner.__cause__ or inner
+    if isinstance(cause, ValueError):
+        return ChangeRefused(type(cause).__name__)
+    return StoreUnavailable("The connection to the database ended.")
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    code = getattr(_inner(error), "sqlite_errorcode", None)
+    return code & _PRIMARY if isinstance(code, int) else None
+
+
+def _inner(error: BaseException) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(_inner(error)) or type(error).__name__).partition("\n")[0][:200]

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from station_adapters.sql.batch import is_id
+from station_adapters.sql.content import check_texts
+from station_adapters.sql.errors import violated
+from station_adapters.sql.records import session_in, user_in
+from station_adapters.sql.tables import refresh_tokens, sessions, station, station_members, users
+from station_core.errors import NotFound, RegistrationClosed
+from station_core.identity.ports import People, Rotation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from station_adapters.sql.engine import Database
+    from station_core.identity.model import Session, User
+
+
+class SqlIdentityStore:
+    """
+    An `IdentityStore` in PostgreSQL or SQLite.
+
+    A used refresh token is remembered until the day on which it would have expired unused.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> People:
+        """See `IdentityStore`."""
+
+        def load(connection: Connection) -> People:
+            return People(
+                users=[user_in(row) for row in connection.execute(select(users)).mappings()],
+                sessions=[session_in(row) for row in connection.execute(select(sessions)).mappings()],
+            )
+
+        return await self._database.read(load)
+
+    async def found(self, owner: User, session: Session, refresh_digest: str) -> None:
+        """See `IdentityStore`."""
+        check_texts([owner.email, owner.name, owner.password_hash, refresh_digest])
+
+        def found(connection: Connection) -> None:
+            # The station's row is the gate: of several at once the others wait here, and find the first one's user.
+            connection.execute(update(station).values(owner_id=station.c.owner_id))
+            if connection.execute(select(users.c.id).limit(1)).first() is not None:
+                raise RegistrationClosed
+            connection.execute(
+                insert(users).values(
+                    id=owner.id,
+                    email=owner.email,
+                    email_folded=owner.email.casefold(),
+                    name=owner.name,
+                    role=owner.role.value,
+                    password_hash=owner.password_hash,
+                    created_at=owner.created_at,
+                )
+            )
+            connection.execute(update(station).values(owner_id=owner.id))
+            connection.execute(insert(station_members).values(user_id=owner.id, role=owner.role.value))
+            _open(connection, session, refresh_digest)
+
+        await self._database.run(found)
+
+    async def open_session(self, session: Session, refresh_digest: str) -> None:
+        """See `IdentityStore`."""
+        _check_user_id(session.user_id)
+
+        def open_session(connection: Connection) -> None:
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= session.created_at))
+            _open(connection, session, refresh_digest)
+
+        await self._database.run(open_session)
+
+    async def rotate(
+        self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
+    ) -> Rotation | None:
+        """See `IdentityStore`."""
+        return await self._database.run(
+            lambda connection: _rotate(connection, refresh_digest, fresh_digest, at=at, expires_at=expires_at)
+        )
+
+    async def close_session(self, session_id: str) -> None:
+        """See `IdentityStore`."""
+        if is_id(session_id):
+            await self._database.run(
+                lambda connection: connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount
+            )
+
+    async def set_password(self, user_id: str, password_hash: str) -> None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+        check_texts([password_hash])
+
+        def set_password(connection: Connection) -> None:
+            change = update(users).where(users.c.id == user_id).values(password_hash=password_hash)
+            if not connection.execute(change).rowcount:
+                raise NotFound("There is no such user.")
+            connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+        await self._database.run(set_password)
+
+
+def _open(connection: Connection, session: Session, refresh_digest: str) -> None:
+    try:
+        connection.execute(
+            insert(sessions).values(
+                id=session.id, user_id=session.user_id, created_at=session.created_at, expires_at=session.expires_at
+            )
+        )
+    except IntegrityError as error:
+        if violated(error) == "foreign key":
+            raise NotFound("There is no such user.") from error
+        raise
+    _keep_token(connection, refresh_digest, session.user_id, session.id, session.expires_at)
+
+
+def _rotate(
+    connection: Connection, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
+) -> Rotation | None:
+    # The session's row is locked first, by all who touch its tokens; then the token is looked at as it is by now.
+    of_token = select(refresh_tokens.c.session_id).where(refresh_tokens.c.token == refresh_digest)
+    row = (
+        connection.execute(select(sessions).where(sessions.c.id == of_token.scalar_subquery()).with_for_update())
+        .mappings()
+        .one_or_none()
+    )
+    if row is None or row["expires_at"] <= at:
+        return None
+    mine = refresh_tokens.c.token == refresh_digest
+    if connection.execute(select(refresh_tokens.c.used_at).where(mine)).scalar_one() is not None:
+        connection.execute(delete(sessions).where(sessions.c.id == row["id"]))
+        return Rotation(session=session_in(row), ended=True)
+    connection.execute(update(refresh_tokens).where(mine).values(used_at=at))
+    connection.execute(
+        delete(refresh_tokens).where(refresh_tokens.c.session_id == row["id"], refresh_tokens.c.expires_at <= at)
+    )
+    connection.execute(update(sessions).where(sessions.c.id == row["id"]).values(expires_at=expires_at))
+    _keep_token(connection, fresh_digest, row["user_id"], row["id"], expires_at)
+    return Rotation(session=replace(session_in(row), expires_at=expires_at), ended=False)
+
+
+def _keep_token(connection: Connection, digest: str, user_id: str, session_id: str, expires_at: datetime) -> None:
+    connection.execute(
+        insert(refresh_tokens).values(token=digest, user_id=user_id, session_id=session_id, expires_at=expires_at)
+    )
+
+
+def _check_user_id(user_id: str) -> None:
+    if not is_id(user_id):
+        raise NotFound("There is no such user.")

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from station_adapters.sql.content import from_json, to_json
+from station_adapters.sql.engine import WITHIN, Database
+from station_adapters.sql.errors import store_errors
+from station_core.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sqlalchemy import URL, Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+POOL: Final = 4  # connections beside the journal's and the lock's
+OPTIONS: Final = frozenset({"ssl", "sslmode", "host", "port"})  # in the URL's query
+SESSION: Final[Mapping[str, str]] = {
+    "application_name": "station",
+    "synchronous_commit": "on",  # decision 2
+    "timezone": "UTC",
+    "jit": "off",  # costs more than any statement of ours takes
+    "idle_in_transaction_session_timeout": "10000",  # ms: what a station that vanished had locked becomes free
+    "lock_timeout": "4000",  # ms
+}
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL server: a small pool, and one connection that is the journal's alone."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        self._where = url
+        self._options = _driver_options(url)
+        self._engine = create_async_engine(
+            url.set(query={}),
+            async_creator=self._pooled,
+            pool_size=POOL,
+            max_overflow=0,
+            pool_timeout=WITHIN,
+            json_serializer=to_json,
+            json_deserializer=from_json,
+        )
+        event.listen(self._engine.sync_engine, "checkout", _check_open)
+        self._journal: Any = None
+        self._journal_free = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"PostgresDatabase({self._where.set(query={}).render_as_string(hide_password=True)!r})"
+
+    async def statement(self, sql: str, *arguments: object) -> Any:
+        """
+        Execute one statement, a transaction by itself, on the journal's connection; its first row, or None.
+
+        Cancelled: done whole or not at all.
+        """
+        with store_errors():
+            self.check_held()
+            async with asyncio.timeout(WITHIN), self._journal_free:
+                connection = await self._journal_connection()
+                try:
+                    return await connection.fetchrow(sql, *arguments)
+                except asyncio.CancelledError:
+                    connection.terminate()  # asyncpg would ask the server to cancel, and wait for a dead one
+                    raise
+
+    async def connect(self, **session: str) -> Any:
+        """A connection of asyncpg's own, for the caller to close; *session* adds to its server settings."""
+        return await asyncpg.connect(**self._options, timeout=WITHIN, server_settings={**SESSION, **session})
+
+    async def close(self) -> None:
+        """See `Database`."""
+        async with self._journal_free:
+            if self._journal is not None:
+                self._journal.terminate()
+        await self._engine.dispose()
+
+    async def _run(self, work: Callable[[Connection], T], within: float | None) -> T:
+        deadline = None if within is None else asyncio.get_running_loop().time() + within
+        async with asyncio.timeout_at(deadline):
+            connection = await self._engine.connect()
+        try:
+            async with asyncio.timeout_at(deadline):
+                result = await connection.run_sync(work)
+            self.check_held()
+            await _to_its_end(_committed(connection, deadline))
+        except (asyncio.CancelledError, TimeoutError):
+            await _hang_up(connection)
+            raise
+        finally:
+            await _to_its_end(connection.close())
+        return result
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        async with asyncio.timeout(WITHIN):
+            connection = await self._engine.connect()
+            try:
+                return await connection.run_sync(work)
+            except asyncio.CancelledError:
+                await _hang_up(connection)
+                raise
+            finally:
+                await _to_its_end(connection.close())
+
+    async def _pooled(self) -> Any:
+        return await self.connect()
+
+    async def _journal_connection(self) -> Any:
+        if self._journal is None or self._journal.is_closed():
+            # The statement is always the same: to plan it anew for each batch costs more than to execute it.
+            self._journal = await self.connect(application_name="station journal", plan_cache_mode="force_generic_plan")
+        return self._journal
+
+
+async def _committed(connection: AsyncConnection, deadline: float | None) -> None:
+    async with asyncio.timeout_at(deadline):
+        await connection.commit()
+
+
+async def _hang_up(connection: AsyncConnection) -> None:
+    """End the connection without a word, for the server may not be listening; it rolls back what isn't committed."""
+    if not connection.invalidated:
+        connection.sync_connection.connection.driver_connection.terminate()  # type: ignore[union-attr]  # it's open
+        await _to_its_end(connection.invalidate())
+
+
+async def _to_its_end(ending: Awaitable[T]) -> T:
+    """What it returns, whatever cancellation comes meanwhile: such a one comes too late and is passed over."""
+    future = asyncio.ensure_future(ending)
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            continue
+    return future.result()
+
+
+def _check_open(connection: Any, _record: object, _proxy: object) -> None:
+    # asyncpg hears at once when the server goes: no need to ask it before each use.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _driver_options(url: URL) -> dict[str, Any]:
+    if unknown := sorted(set(url.query) - OPTIONS):
+        raise SettingInvalid(f"PostgreSQL's URL knows no option {unknown[0][:32]}.")
+    if any(not isinstance(value, str) for value in url.query.values()):
+        raise SettingInvalid("PostgreSQL's URL gives an option twice.")
+    query = {key: value for key, value in url.query.items() if isinstance(value, str)}
+    options: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+        "ssl": query.get("ssl", query.get("sslmode")),
+    }
+    if "host" in query:  # the folder of a unix socket, which the URL's host can't name
+        options["host"] = query["host"]
+    if "port" in query:
+        if not query["port"].isascii() or not query["port"].isdigit():
+            raise SettingInvalid("The port in PostgreSQL's URL is a number.")
+        options["port"] = int(query["port"])
+    return {key: value for key, value in options.items() if value is not None}

@@ -1,0 +1,120 @@
+"""Between the core's values and the tables' rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from station_adapters.sql.content import check_texts
+from station_core.devices.credentials import Credential
+from station_core.devices.model import Device, Status
+from station_core.identity.model import Role, Session, User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import RowMapping
+
+    from station_core.devices.types import CommandType, DeviceType
+
+
+def device_row(device: Device, credential: Credential) -> dict[str, Any]:
+    """A new device's row; raise `ChangeRefused` for text that can't be kept."""
+    row = {
+        "id": device.id,
+        "external_id": device.external_id,
+        "name": device.name,
+        "type": device.type,
+        "zone_id": device.zone_id,
+        "status": device.status.value,
+        "last_known_state": device.state,
+        "firmware_version": device.firmware_version,
+        "chip": device.chip,
+        "kit_tag": device.kit_tag,
+        "last_heartbeat_at": device.last_heartbeat_at,
+        "station_id": device.station_id,
+        "session": device.session,
+        "acks": device.acks,
+        "device_token": credential.digest,
+        "broker_digest": credential.broker_digest,
+        "created_at": device.created_at,
+        "updated_at": device.updated_at,
+    }
+    check_texts(value for value in row.values() if isinstance(value, str))
+    return row
+
+
+def device_in(row: RowMapping) -> Device:
+    """The device that a row of `devices` tells of."""
+    return Device(
+        id=row["id"],
+        external_id=row["external_id"],
+        name=row["name"],
+        type=row["type"],
+        zone_id=row["zone_id"],
+        status=Status(row["status"]),
+        state=row["last_known_state"],
+        firmware_version=row["firmware_version"],
+        chip=row["chip"],
+        kit_tag=row["kit_tag"],
+        last_heartbeat_at=row["last_heartbeat_at"],
+        station_id=row["station_id"],
+        session=row["session"],
+        acks=row["acks"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def credential_in(row: RowMapping) -> Credential | None:
+    """The device's credential, None when it has none."""
+    if row["device_token"] is None or row["broker_digest"] is None:
+        return None
+    return Credential(
+        device_id=row["id"],
+        external_id=row["external_id"],
+        digest=row["device_token"],
+        broker_digest=row["broker_digest"],
+    )
+
+
+def type_row(kind: DeviceType) -> dict[str, Any]:
+    """A device type's row, in the words of docs/protocols.md §4."""
+    return {
+        "id": kind.id,
+        "category": kind.category,
+        "periodic": kind.periodic,
+        "capabilities": [
+            _given({"key": c.key, "type": c.type.value, "unit": c.unit, "min": c.min, "max": c.max})
+            for c in kind.capabilities
+        ],
+        "commands": [{"action": c.action, "parameters": _parameters(c)} for c in kind.commands],
+        "events": list(kind.events),
+    }
+
+
+def user_in(row: RowMapping) -> User:
+    """The user that a row of `users` tells of."""
+    return User(
+        id=row["id"],
+        email=row["email"],
+        name=row["name"],
+        role=Role(row["role"]),
+        created_at=row["created_at"],
+        password_hash=row["password_hash"],
+    )
+
+
+def session_in(row: RowMapping) -> Session:
+    """The session that a row of `sessions` tells of."""
+    return Session(id=row["id"], user_id=row["user_id"], created_at=row["created_at"], expires_at=row["expires_at"])
+
+
+def _parameters(command: CommandType) -> Sequence[dict[str, Any]]:
+    return [
+        _given({"name": p.name, "type": p.type.value, "min": p.min, "max": p.max, "required": p.required})
+        for p in command.parameters
+    ]
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}

@@ -1,0 +1,193 @@
+"""The tables of today (docs/protocols.md §6); alembic/versions/ makes them, a test compares both."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> int:
+    """Since 1970, exact: how SQLite keeps a time, sortable."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time, to the microsecond: timestamptz in PostgreSQL, microseconds since 1970 in SQLite."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """See `TypeDecorator`."""
+        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
+        """See `TypeDecorator`."""
+        return value if value is None or dialect.name == "postgresql" else microseconds(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """See `TypeDecorator`."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            instant: datetime = value.astimezone(UTC)
+            return instant
+        return EPOCH + int(value) * MICROSECOND
+
+
+Id: Final = Text().with_variant(UUID(as_uuid=False), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_folded", Text, nullable=False, unique=True),  # the databases fold case each in its own way
+    Column("name", Text, nullable=False),
+    Column("role", Text, CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"), nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", Instant, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token", Text, primary_key=True),  # its SHA-256
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("session_id", Id, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+station = Table(
+    "station",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("owner_id", Id, ForeignKey("users.id")),
+)
+
+station_members = Table(
+    "station_members",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"), nullable=False),
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("external_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("zone_id", Id, ForeignKey("zones.id", ondelete="SET NULL"), index=True),
+    Column("status", Text, CheckConstraint("status IN ('online', 'offline')", name="status"), nullable=False),
+    Column("last_known_state", JSON, nullable=False),
+    Column("firmware_version", Text),
+    Column("chip", Text),
+    Column("kit_tag", Text),
+    Column("last_heartbeat_at", Instant),
+    Column("station_id", Text),  # the one that the device itself uses
+    Column("session", BigInteger),
+    Column("acks", Boolean, nullable=False),
+    Column("device_token", Text, unique=True),  # its SHA-256
+    Column("broker_digest", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    # Room for a second version of each row in its page: a report then touches no index.
+    postgresql_with={"fillfactor": 50},
+)
+
+device_types = Table(
+    "device_types",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("category", Text, nullable=False),
+    Column("periodic", Boolean, nullable=False),
+    Column("capabilities", JSON, nullable=False),
+    Column("commands", JSON, nullable=False),
+    Column("events", JSON, nullable=False),
+)
+
+device_events = Table(
+    "device_events",
+    metadata,
+    # In the order of happening, which no clock is trusted with; the id has no index, for nobody looks one up by it.
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False),
+    Column("device_id", Id),  # of a device that may be gone: no foreign key
+    Column("event_type", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("device_name", Text, nullable=False),
+    Column("device_type", Text),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "device_id", "seq"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
+    Column("last_batch", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),  # of device_events
+    Column("epoch", BigInteger, nullable=False),  # one more each time a station loads: who loaded before writes no more
+)
+
+journal_deliveries = Table(
+    "journal_deliveries",
+    metadata,
+    # One row for a batch, not for a delivery: a third of the cost of a batch of messages that wait for their PUBACK.
+    Column("batch", BigInteger, primary_key=True, autoincrement=False),
+    Column("deliveries", LargeBinary, nullable=False),  # pairs of packet id and CRC-32, each 4 bytes, little-endian
+)

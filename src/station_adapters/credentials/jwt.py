@@ -23,6 +23,7 @@ HEADER: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(
 """The only one there is: one of another algorithm, or with `kid`, `crit`, `jku` and the like, isn't even read."""
 
 KEY_BYTES: Final = 32  # at least as long as the digest (RFC 7518 §3.2)
+REMEMBERED: Final = 256  # tokens whose signature was found good; checking it costs more than the rest of a request
 TOKEN_LIMIT: Final = 4096  # characters
 STEP: Final = timedelta(seconds=60)  # a clock that was set back must not lock everybody out
 
@@ -48,6 +49,7 @@ class JwtAccessTokens:
 
     def __init__(self, secret: str) -> None:
         self._key = secret.encode()
+        self._good: dict[str, Claims] = {}
         if len(self._key) < KEY_BYTES:
             raise SettingInvalid(f"The secret of access tokens has at least {KEY_BYTES} bytes.")
 
@@ -68,19 +70,28 @@ class JwtAccessTokens:
 
     def verify(self, token: str, *, at: datetime) -> Claims:
         """See `AccessTokens`."""
-        payload = self._payload(token)
-        issued_at = datetime.fromtimestamp(payload.iat, UTC)
-        expires_at = datetime.fromtimestamp(payload.exp, UTC)
-        if expires_at <= at or issued_at > at + STEP:
+        claims = self._claims(token)
+        if claims.expires_at <= at or claims.issued_at > at + STEP:
             raise Unauthenticated
-        return Claims(
+        return claims
+
+    def _claims(self, token: object) -> Claims:
+        """What a token of ours says, whether or not it holds now."""
+        if isinstance(token, str) and (known := self._good.get(token)) is not None:
+            return known
+        payload = self._payload(token)
+        claims = Claims(
             user_id=payload.user_id,
             role=payload.role,
             session_id=payload.sid,
             token_id=payload.jti,
-            issued_at=issued_at,
-            expires_at=expires_at,
+            issued_at=datetime.fromtimestamp(payload.iat, UTC),
+            expires_at=datetime.fromtimestamp(payload.exp, UTC),
         )
+        while len(self._good) >= REMEMBERED:
+            del self._good[next(iter(self._good))]
+        self._good[str(token)] = claims
+        return claims
 
     def _payload(self, token: object) -> _Payload:
         if not isinstance(token, str) or len(token) > TOKEN_LIMIT or _SHAPE.fullmatch(token) is None:

@@ -21,7 +21,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 def activity_routes(home: Home, store: DeviceStore, guards: Guards) -> Router:
     """The feed: what the household can read afterwards."""
 
-    @get("/api/devices/{device_id:str}/events", guards=[guards.member])
+    @get("/api/devices/{device_id:str}/events", before_request=guards.member)
     async def of_device(
         device_id: FromPath[str], limit: Limit = 50, cursor: FromQuery[str | None] = None
     ) -> ActivityPageOut:
@@ -29,7 +29,7 @@ def activity_routes(home: Home, store: DeviceStore, guards: Guards) -> Router:
         home.household.device(device_id)
         return await _page(device_id, limit, cursor)
 
-    @get("/api/device-events", guards=[guards.member])
+    @get("/api/device-events", before_request=guards.member)
     async def of_all(
         device_id: Annotated[str | None, QueryParameter(name="deviceId")] = None,
         limit: Limit = 50,

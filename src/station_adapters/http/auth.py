@@ -72,7 +72,7 @@ def auth_routes(home: Home, guards: Guards) -> Router:
             return  # nobody can go on with it: what was asked for is so
         await home.access.log_out(home.access.verify(used_up.access_token).session_id)
 
-    @get("/api/users/me", guards=[guards.member], sync_to_thread=False)
+    @get("/api/users/me", before_request=guards.member, sync_to_thread=False)
     def me(scope: Scope) -> UserOut:
         """Who asks."""
         return user_out(scope["user"].user)

@@ -21,13 +21,13 @@ def device_side_routes(home: Home, guards: Guards) -> Router:
     503 means "unknown, send again": what was reported may still be kept.
     """
 
-    @post("/api/device/state", guards=[guards.device], status_code=202)
+    @post("/api/device/state", before_request=guards.device, status_code=202)
     async def state(data: JSONBody[StateIn], scope: Scope) -> Accepted:
         """A report."""
         await home.journal.kept(home.devices.report_state(_who(scope), data.state))
         return Accepted()
 
-    @post("/api/device/events", guards=[guards.device], status_code=202)
+    @post("/api/device/events", before_request=guards.device, status_code=202)
     async def event(data: JSONBody[EventIn], scope: Scope) -> Accepted:
         """An event."""
         await home.journal.kept(home.devices.receive_event(_who(scope), data.event, data.data))

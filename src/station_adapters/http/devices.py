@@ -36,17 +36,17 @@ def device_routes(home: Home, guards: Guards) -> Router:
     """The devices of the household, and commands to them."""
     types = [device_type_out(kind) for kind in home.devices.types]
 
-    @get("/api/devices", guards=[guards.member], sync_to_thread=False)
+    @get("/api/devices", before_request=guards.member, sync_to_thread=False)
     def devices() -> list[DeviceOut]:
         """All, by name."""
         return [device_out(device) for device in home.household.devices()]
 
-    @get("/api/devices/{device_id:str}", guards=[guards.member], sync_to_thread=False)
+    @get("/api/devices/{device_id:str}", before_request=guards.member, sync_to_thread=False)
     def device(device_id: FromPath[str]) -> DeviceOut:
         """One of them."""
         return device_out(home.household.device(device_id))
 
-    @post("/api/devices", guards=[guards.admin])
+    @post("/api/devices", before_request=guards.admin)
     async def add(data: JSONBody[DeviceIn]) -> DeviceWithToken:
         """A new one, with its token; its MQTT credentials work when the answer comes."""
         _check_zone_id(data.zone_id)
@@ -56,7 +56,7 @@ def device_routes(home: Home, guards: Guards) -> Router:
             )
         return device_with_token(added, token)
 
-    @patch("/api/devices/{device_id:str}", guards=[guards.admin])
+    @patch("/api/devices/{device_id:str}", before_request=guards.admin)
     async def change(device_id: FromPath[str], data: JSONBody[DevicePatch]) -> DeviceOut:
         """Its name, its zone."""
         name = UNCHANGED if data.name is msgspec.UNSET else data.name
@@ -66,13 +66,13 @@ def device_routes(home: Home, guards: Guards) -> Router:
         async with in_time():
             return device_out(await home.household.update(device_id, name=name, zone_id=zone_id))
 
-    @delete("/api/devices/{device_id:str}", guards=[guards.admin])
+    @delete("/api/devices/{device_id:str}", before_request=guards.admin)
     async def remove(device_id: FromPath[str]) -> None:
         """Forget it."""
         async with in_time():
             await home.household.remove(device_id)
 
-    @post("/api/devices/{device_id:str}/command", guards=[guards.member], status_code=200)
+    @post("/api/devices/{device_id:str}/command", before_request=guards.member, status_code=200)
     async def command(device_id: FromPath[str], data: JSONBody[dict[str, Any]], scope: Scope, wait: Wait = 0.0) -> Sent:
         """Sent once the broker has it; with `wait`, applied once the device reports the effect in time."""
         actor = Actor(kind=ActorKind.USER, id=scope["user"].user.id)
@@ -82,7 +82,7 @@ def device_routes(home: Home, guards: Guards) -> Router:
         command_id, applied = await home.watch.send(device_id, wanted, actor=actor, within=wait)
         return Sent(status="applied" if applied else "sent", command_id=command_id)
 
-    @get("/api/device-types", guards=[guards.member], sync_to_thread=False)
+    @get("/api/device-types", before_request=guards.member, sync_to_thread=False)
     def device_types() -> list[DeviceTypeOut]:
         """What kinds of device there are."""
         return types

@@ -9,32 +9,33 @@ from station_core.errors import Forbidden, Unauthenticated
 from station_core.identity.model import Role
 
 if TYPE_CHECKING:
-    from litestar.connection import ASGIConnection
-    from litestar.handlers import BaseRouteHandler
-    from litestar.types import Guard, Scope
+    from collections.abc import Awaitable, Callable
+
+    from litestar import Request
+    from litestar.types import Scope
 
     from station_core.home import Home
 
-    Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+    Check: TypeAlias = Callable[[Request[Any, Any, Any]], Awaitable[None]]
 
 DEVICE_TOKEN: Final = (b"x-device-token", b"device-token")
 _BEARER: Final = b"bearer "
-FREE: Final = frozenset({"OPTIONS", "HEAD"})  # docs/protocols.md §4, "Who asks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
     """
-    The checks that routes name; each raises `Unauthenticated` or `Forbidden`.
+    The checks that routes name as their `before_request`; each raises `Unauthenticated` or `Forbidden`.
 
-    A user who passed is the scope's `user`, a device that passed the scope's `auth` (its id).
+    A user who passed is the scope's `user`, a device that passed the scope's `auth` (its id). Named by a handler, they
+    aren't asked for OPTIONS and HEAD. (Litestar's own guards would copy the handler for every request.)
     """
 
-    member: Guard
+    member: Check
     """Anybody with an access token."""
-    admin: Guard
+    admin: Check
     """Owner or admin."""
-    device: Guard
+    device: Check
     """A device with its token."""
 
 
@@ -46,21 +47,18 @@ def guards_of(home: Home) -> Guards:
     although nothing waits, for it runs others in a thread.
     """
 
-    async def member(connection: Connection, _: BaseRouteHandler) -> None:
-        scope = connection.scope
-        if _method(scope) not in FREE:
-            scope["user"] = home.access.verify(bearer(scope))
+    async def member(request: Request[Any, Any, Any]) -> None:
+        scope = request.scope
+        scope["user"] = home.access.verify(bearer(scope))
 
-    async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
-        await member(connection, handler)
-        scope = connection.scope
-        if _method(scope) not in FREE and scope["user"].user.role is Role.MEMBER:
+    async def admin(request: Request[Any, Any, Any]) -> None:
+        await member(request)
+        if request.scope["user"].user.role is Role.MEMBER:
             raise Forbidden
 
-    async def device(connection: Connection, _: BaseRouteHandler) -> None:
-        scope = connection.scope
-        if _method(scope) not in FREE:
-            scope["auth"] = home.keyring.verify(_header(scope, *DEVICE_TOKEN).decode("latin-1"))
+    async def device(request: Request[Any, Any, Any]) -> None:
+        scope = request.scope
+        scope["auth"] = home.keyring.verify(_header(scope, *DEVICE_TOKEN).decode("latin-1"))
 
     return Guards(member=member, admin=admin, device=device)
 
@@ -71,10 +69,6 @@ def bearer(scope: Scope) -> str:
     if value[: len(_BEARER)].lower() != _BEARER:
         raise Unauthenticated
     return value[len(_BEARER) :].strip().decode("latin-1")
-
-
-def _method(scope: Scope) -> str:
-    return scope["method"]  # type: ignore[typeddict-item]  # only HTTP routes are guarded
 
 
 def _header(scope: Scope, *names: bytes) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_adapters.credentials.jwt import HEADER, JwtAccessTokens
+from station_adapters.credentials.jwt import HEADER, REMEMBERED, JwtAccessTokens
 from station_core.errors import SettingInvalid, Unauthenticated
 from station_core.identity.model import Claims, Role
 
@@ -199,3 +199,29 @@ def test_a_short_secret_signs_nothing() -> None:
 
 def test_the_secret_shows_nowhere() -> None:
     assert SECRET not in repr(TOKENS)
+
+
+def test_a_token_that_was_found_good_before_still_expires() -> None:
+    tokens = JwtAccessTokens(SECRET)
+    tokens.verify(token(PAYLOAD), at=NOW)
+
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token(PAYLOAD), at=NOW + timedelta(seconds=900))
+
+
+def test_one_good_token_helps_no_other() -> None:
+    tokens = JwtAccessTokens(SECRET)
+    good = token(PAYLOAD)
+    tokens.verify(good, at=NOW)
+
+    for other in (good[:-1], good + "A", signed(HEADER, good.split(".")[1], key="another" * 5)):
+        with pytest.raises(Unauthenticated):
+            tokens.verify(other, at=NOW)
+
+
+def test_what_is_remembered_of_good_tokens_is_bounded() -> None:
+    tokens = JwtAccessTokens(SECRET)
+    many = [token({**PAYLOAD, "jti": f"t-{n}"}) for n in range(REMEMBERED + 10)]
+
+    assert [tokens.verify(one, at=NOW).token_id for one in many] == [f"t-{n}" for n in range(REMEMBERED + 10)]
+    assert len(tokens._good) == REMEMBERED

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dependency_injector import containers, providers
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from station_core.devices.types import DeviceType
 
 
+OWN_USER: Final = "station/own"  # on the own broker; no device can bear a name with a slash
+
+
 def own_broker(settings: Settings, keys: StationKeys) -> MosquittoBroker | None:
     """The station's own broker, None when the settings name another."""
     if not settings.embedded:
@@ -45,7 +48,7 @@ def own_broker(settings: Settings, keys: StationKeys) -> MosquittoBroker | None:
     private_folder(folder)
     return MosquittoBroker(
         listener=Listener(host=settings.mqtt_host, port=settings.mqtt_port, anonymous=settings.mqtt_allow_anonymous),
-        station=Login(user=f"station/{keys.station_id}", password=keys.broker.reveal()),
+        station=Login(user=OWN_USER, password=keys.broker.reveal()),
         folder=folder,
         write=write_atomically,
     )
@@ -58,14 +61,13 @@ def door(own: MosquittoBroker | None) -> BrokerDoor:
 
 def mqtt_link(settings: Settings, keys: StationKeys, own: MosquittoBroker | None) -> MqttLink:
     """The link to the broker of the settings, or to the own one."""
-    user = f"station/{keys.station_id}"
     if own is None:
         assert settings.mqtt_url is not None
-        return MqttLink(settings.mqtt_url, user)
-    address = BrokerAddress(host=own.host, port=settings.mqtt_port, user=user, password=keys.broker.reveal())
+        return MqttLink(settings.mqtt_url, f"station/{keys.station_id}")
+    address = BrokerAddress(host=own.host, port=settings.mqtt_port, user=OWN_USER, password=keys.broker.reveal())
     # Where everybody may choose a client id, who knew ours could throw us off.
     secret = hashlib.sha256(keys.broker.reveal().encode()).hexdigest()[:32]
-    return MqttLink(address, f"{user}/{secret}" if settings.mqtt_allow_anonymous else user)
+    return MqttLink(address, f"{OWN_USER}/{secret}" if settings.mqtt_allow_anonymous else OWN_USER)
 
 
 def device_types(settings: Settings) -> tuple[DeviceType, ...]:

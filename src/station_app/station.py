@@ -116,10 +116,15 @@ class Station:
                 self._home.health.tell(STORE, up=False, detail=str(error))
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, longest)
-        supervisor.keep("store lock", self._store_lock.run, part=STORE)
+        supervisor.keep("store lock", self._hold_store, part=STORE)
         supervisor.keep("journal", self._home.journal.run)
         supervisor.keep("strangers", self._home.strangers.run)
         supervisor.keep("presence", self._home.presence.run)
+
+    async def _hold_store(self) -> None:
+        await self._store_lock.acquire()
+        self._home.health.tell(STORE, up=True)
+        await self._store_lock.run()
 
     async def _stop(self, supervisor: Supervisor) -> None:
         self._home.health.phase = Phase.STOPPING

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cyclopts import App
 
 from station_core.errors import SettingInvalid, StationError, StoreTaken
 
-EXIT_CODES: Final = {SettingInvalid: 78, StoreTaken: 75}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXIT_CODES: Final[Mapping[type[StationError], int]] = {SettingInvalid: 78, StoreTaken: 75}
 """sysexits.h: EX_CONFIG, the operator has to change something; EX_TEMPFAIL, another station is running."""
 
 app = App(
@@ -40,4 +43,4 @@ def main() -> None:
         app()
     except StationError as error:
         print(f"station: {error}", file=sys.stderr)
-        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+        sys.exit(EXIT_CODES.get(type(error), 1))

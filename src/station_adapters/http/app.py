@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar
+from litestar import Litestar, Response, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
@@ -12,10 +13,11 @@ from station_adapters.http.bodies import StationRequest
 from station_adapters.http.device_side import device_side_routes
 from station_adapters.http.devices import device_routes
 from station_adapters.http.door import Door
-from station_adapters.http.errors import HANDLERS
+from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
 from station_adapters.http.sockets import live_route
+from station_core.errors import NotFound
 
 if TYPE_CHECKING:
     from station_adapters.http.live import LiveHub
@@ -36,11 +38,24 @@ def create_app(home: Home, store: DeviceStore, hub: LiveHub) -> Litestar:
             live_route(home, hub),
         ],
         exception_handlers=HANDLERS,
+        after_exception=[log_socket_bug],
         request_class=StationRequest,
-        # Its other pages load scripts from elsewhere: a house without internet would see them empty.
-        openapi_config=OpenAPIConfig(title="station", version="1", path="/schema", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=_openapi(),
         logging_config=None,
         debug=False,
     )
     app.asgi_handler = Door(app.asgi_handler, home.health)
     return app
+
+
+def _openapi() -> OpenAPIConfig:
+    """/schema/openapi.json alone: the other pages load scripts from the internet, which a house may not have."""
+    router = Router("/schema", route_handlers=[], after_request=_no_page)
+    return OpenAPIConfig(title="station", version="1", openapi_router=router, render_plugins=[JsonRenderPlugin()])
+
+
+async def _no_page(answer: Response[Any]) -> Response[Any]:
+    """Litestar's own "not found" below its router is an HTML page."""
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        raise NotFound("There is no such path.")
+    return answer

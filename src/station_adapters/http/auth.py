@@ -14,6 +14,7 @@ from station_adapters.http.schemas import (
     RefreshToken,
     Registration,
     RegistrationStatus,
+    SessionEnd,
     Tokens,
     UserOut,
     login_out,
@@ -58,12 +59,13 @@ def auth_routes(home: Home, guards: Guards) -> Router:
     @post("/api/auth/logout", status_code=204)
     async def logout(request: StationRequest) -> None:
         """End the session of a refresh token, or without one that of the bearer; one that has ended stays so."""
+        body = await request.body()
+        ending: SessionEnd = decode(body, SessionEnd) if body else SessionEnd()
         async with in_time():
-            if await request.body():
-                session: RefreshToken = decode(await request.body(), RefreshToken)
-                await _end(session.refresh_token)
-            else:
+            if ending.refresh_token is None:
                 await home.access.log_out(home.access.verify(bearer(request.scope)).session_id)
+            else:
+                await _end(ending.refresh_token)
 
     async def _end(refresh_token: str) -> None:
         try:

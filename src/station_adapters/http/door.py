@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -40,23 +41,33 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in or refuse."""
         if self._health.phase is not Phase.SERVING and not scope["path"].startswith(ALWAYS_OPEN):
-            await _refuse(scope, send, self._why())
+            await _refuse(scope, send, Starting() if self._health.phase is Phase.STARTING else stopping())
         elif scope["type"] == ScopeType.HTTP:
-            await self._inside(scope, receive, _sealed(send))
+            await self._answer(scope, receive, send)
         else:
             await self._inside(scope, receive, send)
 
-    def _why(self) -> StationError:
-        return Starting() if self._health.phase is Phase.STARTING else Unavailable("The station is stopping.")
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def seal(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        try:
+            await self._inside(scope, receive, seal)
+        except asyncio.CancelledError:
+            # The server ends and waits no longer for this answer; the task is the request's own, so it ends here.
+            if not begun:
+                await _refuse(scope, send, stopping())
 
 
-def _sealed(send: Send) -> Send:
-    async def seal(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *HEADERS]
-        await send(message)
-
-    return seal
+def stopping() -> Unavailable:
+    """What new work is told at the end."""
+    return Unavailable("The station is stopping.")
 
 
 async def _refuse(scope: Scope, send: Send, error: StationError) -> None:

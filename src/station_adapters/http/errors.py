@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar import Response
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.utils import normalize_path
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from litestar import Request
-    from litestar.types import ExceptionHandlersMap
+    from litestar.types import ExceptionHandlersMap, Scope
 
 log = logging.getLogger("station.http")
 
@@ -156,6 +157,12 @@ def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]
     path = request.scope["path"]
     log.error("request failed", exc_info=error, extra={"method": request.scope.get("method"), "path": path})
     return _answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, StationError.code, StationError.fact, path))
+
+
+async def log_socket_bug(error: Exception, scope: Scope) -> None:
+    """Of a live socket Litestar itself says nothing: it just closes it."""
+    if scope["type"] == ScopeType.WEBSOCKET and not isinstance(error, HTTPException):
+        log.error("live socket failed", exc_info=error, extra={"path": scope["path"]})
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {

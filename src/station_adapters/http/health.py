@@ -7,9 +7,10 @@ import msgspec
 from litestar import Response, Router, get, head
 from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
 
+from station_adapters.http.door import stopping
 from station_adapters.http.errors import PROBLEM_JSON, Problem, problem_of
 from station_adapters.http.guards import bearer
-from station_core.errors import BrokerUnavailable, Starting, StoreUnavailable, Unauthenticated, Unavailable
+from station_core.errors import BrokerUnavailable, Starting, StoreUnavailable, Unauthenticated
 from station_core.health import STORE, Phase
 from station_core.identity.model import Role
 
@@ -86,7 +87,7 @@ def _why(health: Health) -> StationError:
     if health.phase is Phase.STARTING:
         return Starting()
     if health.phase is Phase.STOPPING:
-        return Unavailable("The station is stopping.")
+        return stopping()
     store = health.parts.get(STORE)
     return BrokerUnavailable() if store is not None and store.up else StoreUnavailable()
 

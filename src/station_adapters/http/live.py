@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 25,000 at once
 AT_ONCE: Final = 1_000  # events told before others get their turn of the loop
 SOCKETS: Final = 100
-CHECKED_EVERY: Final = 2.0  # seconds; revocation closes a socket within 5 (docs/protocols.md §3)
+STRANGERS: Final = 50  # sockets that haven't shown yet who they are: they can't take the place of those who have
+CHECKED_EVERY: Final = 1.0  # seconds
 
 GOING_AWAY: Final = 1001
 TRY_AGAIN_LATER: Final = 1013
@@ -95,9 +96,15 @@ class LiveHub:
 
     def enter(self, listener: Listener) -> None:
         """A socket was opened; it's closed at once when there are too many, or nothing to listen to."""
+        strangers = sum(1 for other in self._listeners if other.subscriber is None)
         self._listeners.add(listener)
-        if self._news is None or len(self._listeners) > SOCKETS:
+        if self._news is None or strangers >= STRANGERS or self.full:
             listener.close(TRY_AGAIN_LATER)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more sockets can subscribe."""
+        return sum(1 for listener in self._listeners if listener.subscriber is not None) >= SOCKETS
 
     def leave(self, listener: Listener) -> None:
         """It was closed."""

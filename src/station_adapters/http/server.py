@@ -7,17 +7,14 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from station_adapters.http.live import GOING_AWAY
+from station_adapters.http.protocols import HttpProtocol, LiveProtocol
 from station_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from litestar import Litestar
-
-log = logging.getLogger("station.http")
 
 GRACE: Final = 1  # seconds for answers that are under way when it ends
 BACKLOG: Final = 1024
@@ -59,11 +56,11 @@ class HttpServer:
         return uvicorn.Config(
             self._app,
             loop="none",
-            http="httptools",
-            ws=_LiveProtocol,
+            http=HttpProtocol,
+            ws=LiveProtocol,
             lifespan="off",
             log_config=None,
-            log_level=logging.WARNING,
+            log_level=logging.ERROR,
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -87,20 +84,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._listening.set()
-
-
-class _LiveProtocol(WebSocketsSansIOProtocol):
-    def shutdown(self) -> None:
-        """As uvicorn's, with the code of docs/architecture.md: 1001 instead of 1012."""
-        if self.handshake_complete and not self.close_sent:
-            self.stop_keepalive()
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
-            self.conn.send_close(GOING_AWAY)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-            self.transport.close()
-        else:
-            super().shutdown()
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ class Subscriber:
 
     def __init__(self, snapshot: Callable[[], str], *, batch: bool) -> None:
         self._snapshot = snapshot
-        self._batch = batch
+        self.batch = batch
         self._frames: deque[str] = deque()
         self._size = 0
         self._stale = True
@@ -71,7 +71,7 @@ class Subscriber:
         """Let this follow on what was pushed before."""
         if self._stale:
             return
-        for frame in news.batched if self._batch else news.single:
+        for frame in news.batched if self.batch else news.single:
             # One frame is never too much: a commit may be larger than the bound.
             if self._frames and self._size + len(frame) > QUEUE_BOUND:
                 self.restart()
@@ -91,9 +91,8 @@ class Subscriber:
         """The next frame, once there is one."""
         await self._wake.wait()
         if self._stale:
-            snapshot = self._snapshot()
+            frame = self._snapshot()
             self._stale = False
-            frame = snapshot
         else:
             frame = self._frames.popleft()
             self._size -= len(frame)

@@ -1,0 +1,62 @@
+"""What uvicorn leaves undone on a connection; pinned by a canary test on the methods that are overridden."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from station_adapters.http.errors import PROBLEM_JSON, problem_of
+from station_adapters.http.live import GOING_AWAY
+from station_core.errors import Malformed
+
+GOOD_BYE_WITHIN: Final = 2.0  # seconds for the client's half of the closing handshake
+FLUSH_WITHIN: Final = 0.5  # seconds for the last bytes to a socket that may not be read any more
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1; also what is none is answered as problem+json."""
+
+    def send_400_response(self, msg: str) -> None:
+        """See uvicorn."""
+        body, _ = problem_of(Malformed(msg), "")
+        content = msgspec.json.encode(body)
+        fields = (f"content-type: {PROBLEM_JSON}", f"content-length: {len(content)}", "connection: close", "", "")
+        self.transport.write(STATUS_LINE[400] + "\r\n".join(fields).encode() + content)
+        self.transport.close()
+
+
+class LiveProtocol(WebSocketsSansIOProtocol):
+    """
+    A WebSocket that ends when it's told to, though its client reads no more, and with 1001 when the station does.
+
+    uvicorn closes its transport, which waits for the client to take what was written, for ever if need be.
+    """
+
+    def shutdown(self) -> None:
+        """See uvicorn."""
+        if self.handshake_complete and not self.close_sent:
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
+            self.conn.send_close(GOING_AWAY)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+        else:
+            super().shutdown()
+        self._abort_soon()
+
+    def keepalive_timeout(self) -> None:
+        """See uvicorn."""
+        super().keepalive_timeout()
+        self._abort_soon()
+
+    async def run_asgi(self) -> None:
+        """See uvicorn."""
+        await super().run_asgi()
+        self.loop.call_later(GOOD_BYE_WITHIN, self._abort_soon)
+
+    def _abort_soon(self) -> None:
+        self.loop.call_later(FLUSH_WITHIN, self.transport.abort)

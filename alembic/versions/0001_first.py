@@ -11,6 +11,7 @@ down_revision = None
 
 ID = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 INSTANT = sa.BigInteger().with_variant(sa.DateTime(timezone=True), "postgresql")
+SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 ROLES = "role IN ('owner', 'admin', 'member')"
 
 
@@ -139,7 +140,7 @@ def _create_devices() -> None:
     )
     op.create_table(
         "device_events",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", SEQ, autoincrement=False, nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("device_id", ID),
         sa.Column("event_type", sa.Text(), nullable=False),
@@ -165,7 +166,7 @@ def _create_journal() -> None:
     op.bulk_insert(journal, [{"id": 1, "last_batch": 0, "last_seq": 0, "epoch": 0}])
     op.create_table(
         "journal_deliveries",
-        sa.Column("batch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("batch", SEQ, autoincrement=False, nullable=False),
         sa.Column("deliveries", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("batch", name="pk_journal_deliveries"),
     )

@@ -4,7 +4,6 @@ A batch of the journal, as each database takes it fastest: all of the dialects' 
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from station_adapters.sql.sqlite import SqliteDatabase
@@ -130,12 +129,7 @@ class _Sqlite:
         return microseconds
 
     async def write(self, rows: Rows, epoch: int | None) -> None:
-        task = asyncio.current_task()
-        before = 0 if task is None else task.cancelling()
         await self._database.run(lambda connection: _write(connection, rows, epoch))
-        if task is not None and task.cancelling() > before:
-            # Kept all the same; but the journal, which never ends by itself, must hear that it shall.
-            raise asyncio.CancelledError
 
 
 def _write(connection: Connection, rows: Rows, epoch: int | None) -> None:

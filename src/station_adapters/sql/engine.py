@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeVar
 
 from sqlalchemy import URL, make_url, text
@@ -10,7 +12,7 @@ from station_adapters.sql.errors import store_errors
 from station_core.errors import SettingInvalid, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -30,34 +32,47 @@ class Database(ABC):
 
     dialect: ClassVar[Literal["postgresql", "sqlite"]]
     held: bool = True
+    _closed: bool = False
 
     async def run(self, work: Callable[[Connection], T], *, within: float | None = WITHIN) -> T:
         """
         Do the work as one transaction; after it returns its effect survives a power cut.
 
-        A cancellation before the effect is certain rolls back; one that comes too late is passed over.
+        A cancellation before the effect is certain rolls back. One that comes too late is passed over, and strikes at
+        the caller's next wait.
         """
-        with store_errors():
+        with store_errors(), _late_cancellations():
             self.check_held()
             return await self._run(work, within)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Do work that changes nothing; it neither waits for what is being written nor delays it."""
-        with store_errors():
+        with store_errors(), _late_cancellations():
+            self._check_open()
             return await self._read(work)
 
     async def ping(self) -> None:
         """Return when the database answers."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
 
+    async def close(self) -> None:
+        """Let go of all connections; what runs comes to its end first, what comes later is refused."""
+        if not self._closed:
+            self._closed = True
+            await self._close()
+
     def check_held(self) -> None:
-        """Raise `StoreUnavailable` while the store's lock is lost."""
+        """Raise `StoreUnavailable` while the store's lock is lost, and once the database is closed."""
+        self._check_open()
         if not self.held:
             raise StoreUnavailable("The store's lock is lost.")
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The database is closed.")
+
     @abstractmethod
-    async def close(self) -> None:
-        """Let go of all connections; what runs comes to its end first."""
+    async def _close(self) -> None: ...
 
     @abstractmethod
     async def _run(self, work: Callable[[Connection], T], within: float | None) -> T: ...
@@ -86,6 +101,29 @@ def open_database(url: str) -> Database:
             return PostgresDatabase(parsed)
         case _:
             raise SettingInvalid("The database's URL begins with sqlite:// or postgresql+asyncpg://.")
+
+
+@contextmanager
+def _late_cancellations() -> Iterator[None]:
+    """What was passed over isn't forgotten: a worker would never end. A timeout that is over by then is."""
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    heard = False
+    try:
+        yield
+    except asyncio.CancelledError:
+        heard = True
+        raise
+    finally:
+        if not heard and task.cancelling() > before:
+            asyncio.get_running_loop().call_soon(_strike, task, before)
+
+
+def _strike(task: asyncio.Task[object], before: int) -> None:
+    if task.cancelling() > before:
+        task.uncancel()
+        task.cancel()
 
 
 def _sqlite(url: URL) -> Database:

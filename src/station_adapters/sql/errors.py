@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from station_core.errors import ChangeRefused, SettingInvalid, StationError, StoreFull, StoreUnavailable
@@ -19,8 +19,10 @@ Violation = Literal["unique", "foreign key", "other"]
 
 _PRIMARY: Final = 0xFF  # the low byte of an extended SQLite result code is its primary code
 _SQLITE_BUGS: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE})
-_SQLITE_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
+_SQLITE_NOT_ALLOWED: Final = "42501"
+_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
 _DISK_FULL: Final = "53100"  # PostgreSQL's appendix A, "Error Codes": states, and below their classes
+_NOT_ALLOWED: Final = "42501"
 _CONTENT: Final = frozenset({"22", "54"})  # data exception, program limit exceeded
 _PASSING: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"})
 
@@ -47,7 +49,7 @@ def refusals() -> Iterator[None]:
     except IntegrityError as error:
         raise ChangeRefused(f"constraint: {violated(error)}") from error
     except Exception as error:
-        if (sqlstate(error) or "")[:2] == "23" or _sqlite_code(error) == sqlite3.SQLITE_CONSTRAINT:
+        if (sqlstate(error) or "")[:2] == "23" or sqlite_code(error) == sqlite3.SQLITE_CONSTRAINT:
             raise ChangeRefused("constraint") from error
         if isinstance(error, OverflowError):
             raise ChangeRefused("an integer beyond 64 bits") from error
@@ -66,19 +68,23 @@ def violated(error: IntegrityError) -> Violation:
 
 def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's five letters, of asyncpg's own error or of one that SQLAlchemy wrapped."""
-    inner = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(inner, "sqlstate", None)
+    state = getattr(_inner(error), "sqlstate", None)
     return state if isinstance(state, str) else None
 
 
+def sqlite_code(error: BaseException) -> int | None:
+    """SQLite's primary result code, of sqlite3's own error or of one that SQLAlchemy wrapped."""
+    code = getattr(_inner(error), "sqlite_errorcode", None)
+    return code & _PRIMARY if isinstance(code, int) else None
+
+
 def _said(error: Exception) -> StationError | None:
-    if isinstance(error, PoolTimeout | TimeoutError):
-        return StoreUnavailable("The database doesn't answer.")
-    if isinstance(error, OSError):
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return StoreFull()
-        return StoreUnavailable(f"The database can't be reached: {_first_line(error)}")
-    state, code = sqlstate(error), _sqlite_code(error)
+    inner = _inner(error)
+    if isinstance(inner, StationError):
+        return inner  # of our own code, called by SQLAlchemy
+    if isinstance(error, OSError | PoolTimeout):
+        return _of_system(error)
+    state, code = sqlstate(error), sqlite_code(error)
     if state is not None:
         return _of_postgres(state, error)
     if code is not None:
@@ -86,12 +92,20 @@ def _said(error: Exception) -> StationError | None:
     return _of_driver(error)
 
 
+def _of_system(error: OSError | PoolTimeout) -> StationError:
+    if isinstance(error, TimeoutError | PoolTimeout):
+        return StoreUnavailable("The database doesn't answer.")
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreFull()
+    return StoreUnavailable(f"The database can't be reached: {_first_line(error)}")
+
+
 def _of_postgres(state: str, error: Exception) -> StationError | None:
     if state == _DISK_FULL:
         return StoreFull()
     if state[:2] in _CONTENT:
         return ChangeRefused(f"SQLSTATE {state}")  # PostgreSQL's words would show the content
-    if state[:2] in _PASSING:
+    if state[:2] in _PASSING or state == _NOT_ALLOWED:
         return StoreUnavailable(f"The database can't answer now: {_first_line(error)} ({state})")
     return None
 
@@ -119,13 +133,8 @@ def _of_driver(error: Exception) -> StationError | None:
     return StoreUnavailable("The connection to the database ended.")
 
 
-def _sqlite_code(error: BaseException) -> int | None:
-    code = getattr(_inner(error), "sqlite_errorcode", None)
-    return code & _PRIMARY if isinstance(code, int) else None
-
-
 def _inner(error: BaseException) -> BaseException:
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return error.orig if isinstance(error, StatementError) and error.orig is not None else error
 
 
 def _first_line(error: BaseException) -> str:

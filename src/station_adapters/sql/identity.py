@@ -136,7 +136,10 @@ def _rotate(
     if row is None or row["expires_at"] <= at:
         return None
     mine = refresh_tokens.c.token == refresh_digest
-    if connection.execute(select(refresh_tokens.c.used_at).where(mine)).scalar_one() is not None:
+    token = connection.execute(select(refresh_tokens.c.used_at).where(mine)).one_or_none()
+    if token is None:
+        return None
+    if token.used_at is not None:
         connection.execute(delete(sessions).where(sessions.c.id == row["id"]))
         return Rotation(session=session_in(row), ended=True)
     connection.execute(update(refresh_tokens).where(mine).values(used_at=at))

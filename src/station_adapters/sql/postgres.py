@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from station_adapters.sql.content import from_json, to_json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 POOL: Final = 4  # connections beside the journal's and the lock's
+ROLLBACK: Final = 1.0  # seconds that the server has for it before the connection is given up
 OPTIONS: Final = frozenset({"ssl", "sslmode", "host", "port"})  # in the URL's query
 SESSION: Final[Mapping[str, str]] = {
     "application_name": "station",
@@ -77,8 +78,7 @@ class PostgresDatabase(Database):
         """A connection of asyncpg's own, for the caller to close; *session* adds to its server settings."""
         return await asyncpg.connect(**self._options, timeout=WITHIN, server_settings={**SESSION, **session})
 
-    async def close(self) -> None:
-        """See `Database`."""
+    async def _close(self) -> None:
         async with self._journal_free:
             if self._journal is not None:
                 self._journal.terminate()
@@ -97,7 +97,7 @@ class PostgresDatabase(Database):
             await _hang_up(connection)
             raise
         finally:
-            await _to_its_end(connection.close())
+            await _to_its_end(_put_back(connection))
         return result
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
@@ -109,7 +109,7 @@ class PostgresDatabase(Database):
                 await _hang_up(connection)
                 raise
             finally:
-                await _to_its_end(connection.close())
+                await _to_its_end(_put_back(connection))
 
     async def _pooled(self) -> Any:
         return await self.connect()
@@ -124,6 +124,16 @@ class PostgresDatabase(Database):
 async def _committed(connection: AsyncConnection, deadline: float | None) -> None:
     async with asyncio.timeout_at(deadline):
         await connection.commit()
+
+
+async def _put_back(connection: AsyncConnection) -> None:
+    """Back to the pool, with nothing open on it."""
+    try:
+        async with asyncio.timeout(ROLLBACK):
+            await connection.rollback()  # nothing to do after a commit
+    except (TimeoutError, DBAPIError):
+        await _hang_up(connection)
+    await connection.close()
 
 
 async def _hang_up(connection: AsyncConnection) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from station_adapters.sql.content import from_json, to_json
 from station_adapters.sql.engine import Database
+from station_adapters.sql.errors import sqlite_code
 from station_core.errors import SettingInvalid, StoreFull
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BUSY_FOR: Final = 4.0  # seconds that another process may hold the file before the database counts as away
+MAYBE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 ROOM: Final = 256 * 1024  # bytes; with less the disk counts as full
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -51,8 +53,7 @@ class SqliteDatabase(Database):
     def __repr__(self) -> str:
         return f"SqliteDatabase({str(self._path)!r})"
 
-    async def close(self) -> None:
-        """See `Database`."""
+    async def _close(self) -> None:
         await self._reading.close()
         await self._writing.close()  # the last to close brings the write-ahead log home
 
@@ -103,7 +104,7 @@ class _Lane:
                     raise _Withdrawn
                 return result
         except (DBAPIError, sqlite3.Error) as error:
-            if _no_room(self._path):
+            if sqlite_code(error) in MAYBE_FULL and _no_room(self._path):
                 raise StoreFull from error
             raise
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -59,6 +60,7 @@ class Instant(TypeDecorator[datetime]):
         return EPOCH + int(value) * MICROSECOND
 
 
+Seq: Final = BigInteger().with_variant(Integer(), "sqlite")  # there only INTEGER is the row's own number
 Id: Final = Text().with_variant(UUID(as_uuid=False), "postgresql")
 
 metadata = MetaData(
@@ -164,7 +166,7 @@ device_events = Table(
     "device_events",
     metadata,
     # In the order of happening, which no clock is trusted with; the id has no index, for nobody looks one up by it.
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", Seq, primary_key=True, autoincrement=False),
     Column("id", Id, nullable=False),
     Column("device_id", Id),  # of a device that may be gone: no foreign key
     Column("event_type", Text, nullable=False),
@@ -188,6 +190,6 @@ journal_deliveries = Table(
     "journal_deliveries",
     metadata,
     # One row for a batch, not for a delivery: a third of the cost of a batch of messages that wait for their PUBACK.
-    Column("batch", BigInteger, primary_key=True, autoincrement=False),
+    Column("batch", Seq, primary_key=True, autoincrement=False),
     Column("deliveries", LargeBinary, nullable=False),  # pairs of packet id and CRC-32, each 4 bytes, little-endian
 )

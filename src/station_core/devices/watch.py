@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from station_core.devices.events import DeviceCommandSent, DeviceDeleted, DeviceStateChanged
+from station_core.devices.events import DeviceDeleted, DeviceStateChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
 
     from station_core.clock import Clock
     from station_core.devices.commands import Actor, CommandService
@@ -41,57 +41,49 @@ class CommandWatch:
 
         A command without an effect that could be told, and one too many who wants to wait, come back at once.
         """
-        kind = self._devices.type_of(self._registry.known(device_id).device)
-        effect = kind.command(command).effect
-        with self._bus.subscribe(DeviceStateChanged, DeviceCommandSent, DeviceDeleted, bound=WAITING_BOUND) as news:
+        cell = self._registry.known(device_id)
+        effect = self._devices.type_of(cell.device).command(command).effect
+        with self._bus.subscribe(DeviceStateChanged, DeviceDeleted, bound=WAITING_BOUND) as news:
+            # As of now: a quick device reports before we hear that the broker has the command.
+            before = cell.device.state
+            wanted = None if effect is None else _wanted(effect, command, before)
+            told = cell.kept.state is before
             command_id = await self._commands.send(device_id, command, actor=actor)
-            wanted = None if effect is None else self._wanted(device_id, effect, command)
-            if wanted is None or self._watchers >= WATCHERS:
+            if self._registry.get(device_id) is None or wanted is None or self._watchers >= WATCHERS:
                 return command_id, False
             self._watchers += 1
             try:
-                return command_id, await _applied(news, self._clock.sleep(within), device_id, command_id, wanted)
+                async with asyncio.TaskGroup() as group:
+                    patience = group.create_task(self._close(news, within))
+                    applied = await _seen(news, device_id, None if told else before, wanted)
+                    patience.cancel()
             finally:
                 self._watchers -= 1
+        return command_id, applied
 
-    def _wanted(self, device_id: str, effect: Effect, command: Mapping[str, Value]) -> tuple[str, Value] | None:
-        """The capability and its value once the command is applied; None when that can't be told."""
-        cell = self._registry.get(device_id)
-        if cell is None:
-            return None
-        value = _value(effect, command, cell.device.state)
-        return None if value is None else (effect.capability, value)
+    async def _close(self, news: Subscription[Event], within: float) -> None:
+        await self._clock.sleep(within)
+        news.close()
 
 
-async def _applied(
-    news: Subscription[Event],
-    patience: Coroutine[Any, Any, None],
-    device_id: str,
-    command_id: str,
-    wanted: tuple[str, Value],
+async def _seen(
+    news: Subscription[Event], device_id: str, before: Mapping[str, Value] | None, wanted: tuple[str, Value]
 ) -> bool:
-    async with asyncio.TaskGroup() as group:
-        seen = group.create_task(_seen(news, device_id, command_id, wanted))
-        ran_out = group.create_task(patience)
-        await asyncio.wait((seen, ran_out), return_when=asyncio.FIRST_COMPLETED)
-        applied = seen.done() and seen.result()
-        seen.cancel()
-        ran_out.cancel()
-    return applied
+    """
+    Whether the device comes to show the wanted value, before it is removed or the news end.
 
-
-async def _seen(news: Subscription[Event], device_id: str, command_id: str, wanted: tuple[str, Value]) -> bool:
-    """Whether the device comes to show the wanted value, before it is removed."""
+    *before* is the state as it was reported last when the command was sent, if that is still to be told: what is told
+    up to then counts for nothing.
+    """
     capability, value = wanted
-    with_broker = False
     async for event in news:
         match event:
-            # The journal keeps order: what is told after this was reported after the broker had the command.
-            case DeviceCommandSent(command_id=sent) if sent == command_id:
-                with_broker = True
-            case DeviceStateChanged(device_id=device, state=state) if with_broker and device == device_id:
-                if _same(state.get(capability), value):
-                    return True
+            case DeviceStateChanged(device_id=device, state=state) if device == device_id:
+                if before is None:
+                    if _same(state.get(capability), value):
+                        return True
+                elif state is before:
+                    before = None
             case DeviceDeleted(device_id=device) if device == device_id:
                 return False
             case _:
@@ -99,13 +91,15 @@ async def _seen(news: Subscription[Event], device_id: str, command_id: str, want
     return False
 
 
-def _value(effect: Effect, command: Mapping[str, Value], state: Mapping[str, Value]) -> Value:
+def _wanted(effect: Effect, command: Mapping[str, Value], before: Mapping[str, Value]) -> tuple[str, Value] | None:
+    """The capability and its value once the command is applied; None when that can't be told."""
+    value = effect.value
     if effect.parameter is not None:
-        return command.get(effect.parameter)
-    if effect.value is not None:
-        return effect.value
-    before = state.get(effect.capability)
-    return not before if isinstance(before, bool) else None
+        value = command.get(effect.parameter)
+    elif value is None:
+        present = before.get(effect.capability)
+        value = not present if isinstance(present, bool) else None
+    return None if value is None else (effect.capability, value)
 
 
 def _same(value: Value, wanted: Value) -> bool:

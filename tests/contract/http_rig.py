@@ -20,10 +20,14 @@ from station_core.identity.model import Role, User
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AsyncExitStack
 
     from station_core.home import Home
 
 PASSWORD = "correct horse"
+LAMP = {"externalId": "lamp", "name": "Lamp", "type": "light"}
+AT = "2026-01-01T00:00:00Z"
+"""The hour of a memory clock."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class HttpRig:
     hub: LiveHub
     port: int
     http: httpx.AsyncClient
+    following: asyncio.Task[None] | None = None
+    """The hub at work."""
 
     async def token(self, role: Role = Role.OWNER) -> str:
         """An access token of a person in this role."""
@@ -71,6 +77,13 @@ class HttpRig:
             if token is not None:
                 await client.say({"type": "auth", "token": token, "batch": batch})
             yield client
+
+    async def opened(self, stack: AsyncExitStack, token: str | None = None, *, batch: bool = False) -> LiveClient:
+        """A live socket until the stack ends; with a token, after its snapshot."""
+        client = await stack.enter_async_context(self.socket(token, batch=batch))
+        if token is not None:
+            assert (await client.next())["type"] == "snapshot"
+        return client
 
 
 @dataclass
@@ -109,6 +122,19 @@ class LiveClient:
         return self.connection.close_code
 
 
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of an answer that must be a problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"]
+
+
+@asynccontextmanager
+async def under_way(rig: HttpRig, method: str, path: str, **more: Any) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    """A request whose answer isn't there yet."""
+    async with asyncio.TaskGroup() as group:
+        yield group.create_task(rig.http.request(method, path, **more))
+
+
 async def until(holds: Callable[[], object]) -> None:
     """Return when it holds; bounded, for what never comes shall fail and not hang."""
     async with asyncio.timeout(10):
@@ -124,12 +150,13 @@ async def serving(ports: MemoryPorts | None = None) -> AsyncIterator[HttpRig]:
         hub = LiveHub(home)
         server = HttpServer(create_app(home, ports.store, hub), "127.0.0.1", 0)
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(server.run()), group.create_task(hub.run())]
+            following = group.create_task(hub.run())
+            workers = [group.create_task(server.run()), following]
             async with asyncio.timeout(10):
                 await server.listening.wait()
             try:
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
-                    yield HttpRig(ports, home, hub, server.port, http)
+                    yield HttpRig(ports, home, hub, server.port, http, following)
             finally:
                 for worker in workers:
                     worker.cancel()

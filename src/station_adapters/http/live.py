@@ -98,8 +98,13 @@ class LiveHub:
         """A socket was opened; it's closed at once when there are too many, or nothing to listen to."""
         strangers = sum(1 for other in self._listeners if other.subscriber is None)
         self._listeners.add(listener)
-        if self._news is None or strangers >= STRANGERS or self.full:
+        if not self.follows or strangers >= STRANGERS or self.full:
             listener.close(TRY_AGAIN_LATER)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it runs, and so has something to tell."""
+        return self._news is not None
 
     @property
     def full(self) -> bool:

@@ -50,4 +50,5 @@ async def overlapping(first: Awaitable[Any], second: Awaitable[Any], *, turns: i
         await settled(turns)
         return await second
 
-    return await asyncio.gather(first, later(), return_exceptions=True)
+    async with asyncio.timeout(10):
+        return await asyncio.gather(first, later(), return_exceptions=True)

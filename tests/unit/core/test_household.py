@@ -128,6 +128,23 @@ async def test_while_the_store_is_away_nothing_changes(ports: MemoryPorts, home:
     assert [account.external_id for account in home.keyring.accounts()] == ["lamp"]
 
 
+async def test_what_listeners_begin_with_is_what_was_told(ports: MemoryPorts, home: Home) -> None:
+    device = await living(home)
+    await kept(home.devices.report_state("lamp", {"on": True}))
+    ports.store.trouble = StoreUnavailable()
+    home.devices.report_state("lamp", {"on": False})
+    await settled()
+    ports.store.trouble = None
+
+    before = home.household.told()
+    await home.household.update(device.id, name="Ceiling")
+    after = home.household.told()
+    await ports.clock.advance(2)
+
+    assert [(d.name, d.state) for d in (*before, *after)] == [("Lamp", {"on": True}), ("Ceiling", {"on": True})]
+    assert home.household.told() == home.household.devices()
+
+
 async def test_a_device_is_renamed_and_moved_and_each_alone(ports: MemoryPorts, home: Home) -> None:
     device = await living(home)
     ports.store.zones.add("hall")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -160,3 +161,19 @@ async def test_a_user_whom_memory_no_longer_knows_is_refused(home: Home, owner: 
     with pytest.raises(Unauthenticated):
         await home.access.refresh(owner.refresh_token)
     assert refused(home, owner.access_token)
+
+
+async def test_who_was_verified_is_held_until_their_session_ends_or_their_role_changes(
+    ports: MemoryPorts, home: Home, owner: Login
+) -> None:
+    principal = home.access.verify(owner.access_token)
+    assert home.access.holds(principal)
+    assert not home.access.holds(replace(principal, user=replace(principal.user, role=Role.MEMBER)))
+    assert not home.access.holds(replace(principal, user=replace(principal.user, id="nobody")))
+
+    ports.clock.wall += SESSION_FOR
+    assert not home.access.holds(principal)
+    ports.clock.wall -= SESSION_FOR
+    await home.access.log_out(principal.session_id)
+
+    assert not home.access.holds(principal)

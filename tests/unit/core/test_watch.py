@@ -88,7 +88,8 @@ async def test_without_a_report_that_shows_its_effect_a_command_was_only_sent(
 async def test_what_was_reported_before_the_broker_had_the_command_counts_for_nothing(
     ports: MemoryPorts, home: Home, lamp: Device
 ) -> None:
-    home.devices.report_state("lamp", {"brightness": 1})
+    for brightness in (1, 2, 1):
+        home.devices.report_state("lamp", {"brightness": brightness})
 
     assert not await applied(ports, home, lamp, DIM)
 

@@ -19,8 +19,7 @@ Violation = Literal["unique", "foreign key", "other"]
 
 _PRIMARY: Final = 0xFF  # the low byte of an extended SQLite result code is its primary code
 _SQLITE_BUGS: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE})
-_SQLITE_NOT_ALLOWED: Final = "42501"
-_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
+_SQLITE_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
 _DISK_FULL: Final = "53100"  # PostgreSQL's appendix A, "Error Codes": states, and below their classes
 _NOT_ALLOWED: Final = "42501"
 _CONTENT: Final = frozenset({"22", "54"})  # data exception, program limit exceeded

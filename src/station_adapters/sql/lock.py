@@ -76,12 +76,20 @@ class NoLock:
 class AdvisoryLock:
     """PostgreSQL's, which lives as long as a connection that has no other use."""
 
-    def __init__(self, database: PostgresDatabase, on_held: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        database: PostgresDatabase,
+        on_held: Callable[[bool], None] = lambda _: None,
+        *,
+        wait: float = WAIT,
+        wait_again: float = WAIT_AGAIN,
+    ) -> None:
         self._database = database
         self._on_held = on_held
+        self._wait_again = wait_again
         self._connection: Any = None
         self._lost = asyncio.Event()
-        self._wait = WAIT
+        self._wait = wait
 
     async def acquire(self) -> None:
         """See `StoreLock`."""
@@ -92,7 +100,7 @@ class AdvisoryLock:
             self._connection = await self._locked()
         self._connection.add_termination_listener(self._ended)
         self._lost.clear()
-        self._wait = WAIT_AGAIN
+        self._wait = self._wait_again
         self._tell(held=True)
 
     async def run(self) -> None:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from station_adapters.sql.engine import open_database
+from station_adapters.sql.migrations import upgrade
+from tests.contract import rigs
+from tests.contract.rigs import PostgresDatabases
+from tests.servers.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.contract.rigs import PostgresStores, SqlStores, StoreRig
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[Postgres]:
+    """One server for all tests, each with a database of its own; what it keeps needn't survive a power cut."""
+    async with Postgres("fsync=off") as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def databases(postgres: Postgres) -> PostgresDatabases:
+    """Where fresh databases come from that have all tables already."""
+    url = await postgres.fresh_database()
+    database = open_database(url)
+    await upgrade(database)
+    await database.close()
+    return PostgresDatabases(postgres, template=url.rpartition("/")[2])
+
+
+@pytest.fixture(params=[rigs.memory, rigs.sqlite, rigs.postgres], ids=lambda rig: str(rig.__name__))
+async def stores(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: PostgresDatabases
+) -> AsyncIterator[StoreRig]:
+    """Every store in turn."""
+    async with request.param(tmp_path, databases) as stores:
+        yield stores
+
+
+@pytest.fixture(params=[rigs.sqlite, rigs.postgres], ids=lambda rig: str(rig.__name__))
+async def sql_stores(
+    request: pytest.FixtureRequest, tmp_path: Path, databases: PostgresDatabases
+) -> AsyncIterator[SqlStores]:
+    """Both databases in turn."""
+    async with request.param(tmp_path, databases) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def postgres_stores(tmp_path: Path, databases: PostgresDatabases) -> AsyncIterator[PostgresStores]:
+    async with rigs.postgres(tmp_path, databases) as stores:
+        yield stores

@@ -142,7 +142,9 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 @pytest.mark.parametrize("path", OURS, ids=named)
 def test_no_file_is_too_long_to_read(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST
+    lines = path.read_text().count("\n")
+
+    assert lines <= LONGEST
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)

@@ -117,7 +117,7 @@ Log in, list the devices, toggle the light (paste into another terminal):
 
   TOKEN=$(curl -s {url}/api/auth/login --json '{{"email":"{OWNER}","password":"{password}"}}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')
   curl -s {url}/api/devices -H "Authorization: Bearer $TOKEN"
-  curl -s {url}/api/devices/{light}/command -H "Authorization: Bearer $TOKEN" --json '{{"action":"toggle"}}'
+  curl -s "{url}/api/devices/{light}/command?wait=3" -H "Authorization: Bearer $TOKEN" --json '{{"action":"toggle"}}'
 
 Ctrl-C ends it.
 """,  # noqa: E501  # a line to paste is a line

@@ -19,7 +19,7 @@ from station_adapters.memory.home import MemoryPorts
 from station_core.identity.model import Role, User
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AsyncExitStack
 
     from station_core.home import Home
@@ -39,8 +39,16 @@ class HttpRig:
     hub: LiveHub
     port: int
     http: httpx.AsyncClient
-    following: asyncio.Task[None] | None = None
-    """The hub at work."""
+    workers: Sequence[asyncio.Task[None]] = ()
+    """Server and hub, at work."""
+
+    def stop(self) -> None:
+        """The server shall end."""
+        self.workers[0].cancel()
+
+    def stop_hub(self) -> None:
+        """The hub shall end."""
+        self.workers[1].cancel()
 
     async def token(self, role: Role = Role.OWNER) -> str:
         """An access token of a person in this role."""
@@ -150,13 +158,12 @@ async def serving(ports: MemoryPorts | None = None) -> AsyncIterator[HttpRig]:
         hub = LiveHub(home)
         server = HttpServer(create_app(home, ports.store, hub), "127.0.0.1", 0)
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(hub.run())
-            workers = [group.create_task(server.run()), following]
+            workers = [group.create_task(server.run()), group.create_task(hub.run())]
             async with asyncio.timeout(10):
                 await server.listening.wait()
             try:
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as http:
-                    yield HttpRig(ports, home, hub, server.port, http, following)
+                    yield HttpRig(ports, home, hub, server.port, http, workers)
             finally:
                 for worker in workers:
                     worker.cancel()

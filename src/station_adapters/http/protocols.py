@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -12,12 +12,47 @@ from station_adapters.http.errors import PROBLEM_JSON, problem_of
 from station_adapters.http.live import GOING_AWAY
 from station_core.errors import Malformed
 
+if TYPE_CHECKING:
+    import asyncio
+
+HEAD_BOUND: Final = 64 * 1024  # bytes
+HEAD_WITHIN: Final = 15.0  # seconds
 GOOD_BYE_WITHIN: Final = 2.0  # seconds for the client's half of the closing handshake
 FLUSH_WITHIN: Final = 0.5  # seconds for the last bytes to a socket that may not be read any more
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1; also what is none is answered as problem+json."""
+    """HTTP/1.1 whose heads are bounded in size and time; what is none is answered as problem+json too."""
+
+    _head = 0.0  # bytes that came since the head began; minus infinity behind it
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        """See uvicorn."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See uvicorn."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See uvicorn."""
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD_BOUND and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """See uvicorn."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """See uvicorn."""
+        self._head_came()
+        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """See uvicorn."""
@@ -26,6 +61,17 @@ class HttpProtocol(HttpToolsProtocol):
         fields = (f"content-type: {PROBLEM_JSON}", f"content-length: {len(content)}", "connection: close", "", "")
         self.transport.write(STATUS_LINE[400] + "\r\n".join(fields).encode() + content)
         self.transport.close()
+
+    def _await_head(self) -> None:
+        self._head_came()
+        self._head = 0.0
+        self._head_timer = self.loop.call_later(HEAD_WITHIN, self.transport.close)
+
+    def _head_came(self) -> None:
+        self._head = float("-inf")
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):

@@ -37,7 +37,7 @@ class HttpServer:
 
         Raise `SettingInvalid` when it can't listen there.
         """
-        with _bound(self._host, self._wanted) as sock:
+        with await _bound(self._host, self._wanted) as sock:
             self.port = sock.getsockname()[1]
             server = _Server(self._config(), self.listening)
             try:
@@ -86,22 +86,22 @@ class _Server(uvicorn.Server):
         self._listening.set()
 
 
-@contextlib.contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
+async def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens; raise `SettingInvalid`."""
+    loop = asyncio.get_running_loop()
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
         raise SettingInvalid(f"STATION_HTTP_HOST {host}: {error.strerror}.") from None
-    with sock:
+    try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(address)
-            sock.listen(BACKLOG)
-        except OSError as error:
-            where = f"{host}, port {port}"
-            raise SettingInvalid(f"HTTP can't listen on {where}: {error.strerror}. See STATION_HTTP_PORT.") from None
+        sock.bind(address)
+        sock.listen(BACKLOG)
         sock.setblocking(False)
-        yield sock
+    except OSError as error:
+        sock.close()
+        why = f"HTTP can't listen on {host}, port {port}: {error.strerror}."
+        raise SettingInvalid(f"{why} See STATION_HTTP_HOST and STATION_HTTP_PORT.") from None
+    return sock

@@ -118,9 +118,10 @@ class StationProcess:
             self.token = answer.json()["accessToken"]
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """An authenticated call."""
+        """A call, authenticated once somebody is logged in."""
         async with httpx.AsyncClient(base_url=self.url, timeout=15) as http:
-            return await http.request(method, path, headers={"Authorization": f"Bearer {self.token}"}, **more)
+            headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            return await http.request(method, path, headers=headers, **more)
 
     async def add(self, external_id: str, type_id: str = "light") -> dict[str, Any]:
         """A new device, with its token."""

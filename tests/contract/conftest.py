@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.contract.rigs import PostgresStores, SqlStores, StoreRig
+    from tests.contract.rigs import PostgresStores, SqliteStores, SqlStores, StoreRig
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -50,6 +50,12 @@ async def sql_stores(
 ) -> AsyncIterator[SqlStores]:
     """Both databases in turn."""
     async with request.param(tmp_path, databases) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def sqlite_stores(tmp_path: Path, databases: PostgresDatabases) -> AsyncIterator[SqliteStores]:
+    async with rigs.sqlite(tmp_path, databases) as stores:
         yield stores
 
 

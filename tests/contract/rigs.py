@@ -33,6 +33,7 @@ FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON devices EXECUTE FUNCTION full_disk();
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON users EXECUTE FUNCTION full_disk();
 """
 
 
@@ -127,12 +128,12 @@ class MemoryStores:
 
 class SqlStores:
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._randomness = MemoryRandomness()
         self._open()
 
     def _open(self) -> None:
-        self.database: Database = open_database(self._url)
+        self.database: Database = open_database(self.url)
         self.devices = SqlDeviceStore(self.database, self._randomness)
         self.identities = SqlIdentityStore(self.database)
 
@@ -157,6 +158,7 @@ class SqliteStores(SqlStores):
     """Cut off by another process that holds the file for writing."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         super().__init__(f"sqlite:///{path}?timeout=0.2")
         self._other = sqlite3.connect(path, isolation_level=None)
 
@@ -183,7 +185,7 @@ class PostgresStores(SqlStores):
     """Reaches its server through a fault proxy."""
 
     def __init__(self, url: str, proxy: FaultProxy, server: Postgres) -> None:
-        self._direct = url.replace("+asyncpg", "")
+        self.direct = url.replace("+asyncpg", "")
         self.proxy = proxy
         super().__init__(url.replace(f":{server.port}/", f":{proxy.port}/"))
 
@@ -201,7 +203,7 @@ class PostgresStores(SqlStores):
         await self._execute("DROP FUNCTION full_disk() CASCADE")
 
     async def _execute(self, sql: str) -> None:
-        connection = await asyncpg.connect(self._direct)
+        connection = await asyncpg.connect(self.direct)
         try:
             await connection.execute(sql)
         finally:

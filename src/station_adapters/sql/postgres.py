@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
@@ -14,7 +15,7 @@ from station_adapters.sql.errors import store_errors
 from station_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from sqlalchemy import URL, Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,31 +86,27 @@ class PostgresDatabase(Database):
         await self._engine.dispose()
 
     async def _run(self, work: Callable[[Connection], T], within: float | None) -> T:
-        deadline = None if within is None else asyncio.get_running_loop().time() + within
-        async with asyncio.timeout_at(deadline):
-            connection = await self._engine.connect()
-        try:
-            async with asyncio.timeout_at(deadline):
-                result = await connection.run_sync(work)
+        deadline = None if within is None else _now() + within
+        async with self._connection(deadline) as connection:
+            result = await _in_time(connection, connection.run_sync(work), deadline)
             self.check_held()
-            await _to_its_end(_committed(connection, deadline))
-        except (asyncio.CancelledError, TimeoutError):
-            await _hang_up(connection)
-            raise
-        finally:
-            await _to_its_end(_put_back(connection))
+            await _to_its_end(_in_time(connection, connection.commit(), deadline))
         return result
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        async with asyncio.timeout(WITHIN):
+        deadline = _now() + WITHIN
+        async with self._connection(deadline) as connection:
+            await connection.execution_options(postgresql_readonly=True)
+            return await _in_time(connection, connection.run_sync(work), deadline)
+
+    @asynccontextmanager
+    async def _connection(self, deadline: float | None) -> AsyncIterator[AsyncConnection]:
+        async with asyncio.timeout_at(deadline):
             connection = await self._engine.connect()
-            try:
-                return await connection.run_sync(work)
-            except asyncio.CancelledError:
-                await _hang_up(connection)
-                raise
-            finally:
-                await _to_its_end(_put_back(connection))
+        try:
+            yield connection
+        finally:
+            await _to_its_end(_put_back(connection))
 
     async def _pooled(self) -> Any:
         return await self.connect()
@@ -121,26 +118,35 @@ class PostgresDatabase(Database):
         return self._journal
 
 
-async def _committed(connection: AsyncConnection, deadline: float | None) -> None:
-    async with asyncio.timeout_at(deadline):
-        await connection.commit()
+async def _in_time(connection: AsyncConnection, doing: Awaitable[T], deadline: float | None) -> T:
+    """
+    What it returns, or raise `TimeoutError`; that, and a cancellation, ends the connection without a word.
+
+    SQLAlchemy and asyncpg would take their leave of a server that may be dead, and wait for it.
+    """
+    future = asyncio.ensure_future(doing)
+    try:
+        async with asyncio.timeout_at(deadline):
+            await asyncio.wait([future])
+    except (asyncio.CancelledError, TimeoutError):
+        _hang_up(connection)
+        await _to_its_end(asyncio.wait([future]))
+        if not future.cancelled():
+            future.exception()  # seen: that the connection ended
+        raise
+    return future.result()
 
 
 async def _put_back(connection: AsyncConnection) -> None:
     """Back to the pool, with nothing open on it."""
-    try:
-        async with asyncio.timeout(ROLLBACK):
-            await connection.rollback()  # nothing to do after a commit
-    except (TimeoutError, DBAPIError):
-        await _hang_up(connection)
+    with suppress(TimeoutError, DBAPIError):
+        await _in_time(connection, connection.rollback(), _now() + ROLLBACK)  # nothing to do after a commit
     await connection.close()
 
 
-async def _hang_up(connection: AsyncConnection) -> None:
-    """End the connection without a word, for the server may not be listening; it rolls back what isn't committed."""
+def _hang_up(connection: AsyncConnection) -> None:
     if not connection.invalidated:
         connection.sync_connection.connection.driver_connection.terminate()  # type: ignore[union-attr]  # it's open
-        await _to_its_end(connection.invalidate())
 
 
 async def _to_its_end(ending: Awaitable[T]) -> T:
@@ -152,6 +158,10 @@ async def _to_its_end(ending: Awaitable[T]) -> T:
         except asyncio.CancelledError:
             continue
     return future.result()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _check_open(connection: Any, _record: object, _proxy: object) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from station_adapters.http import waiting
-from station_core.errors import StoreFull, StoreUnavailable
+from station_adapters.http import bodies, waiting
+from station_core.errors import LinkDown, StoreFull, StoreUnavailable
 from station_core.identity.model import Role
 from tests.contract.http_rig import LAMP, PASSWORD, problem, serving, under_way, until
 
@@ -191,3 +192,66 @@ async def test_one_connection_serves_one_request_after_another_also_after_a_refu
 
     assert answer.count(b"HTTP/1.1 413 ") == 1
     assert answer.endswith(b'{"status":"ok"}')
+
+
+async def test_a_body_that_never_comes_is_not_waited_for_for_ever(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "WITHIN", 0.05)
+
+    answer = await said(
+        rig, b"POST /api/auth/login HTTP/1.1\r\nHost: station\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{"
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"malformed"' in answer
+
+
+async def test_a_device_that_is_removed_while_it_speaks_is_unknown(rig: HttpRig) -> None:
+    device_id, token = await rig.add()
+    goes_on = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"state":'
+        await goes_on.wait()
+        yield b"{}}"
+
+    async with under_way(rig, "POST", "/api/device/state", content=body(), headers=token) as answer:
+        await rig.home.household.remove(device_id)
+        goes_on.set()
+
+    assert problem(answer.result()) == (401, "unauthenticated")
+
+
+async def test_an_error_that_nobody_can_act_on_is_told_as_a_bug(rig: HttpRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.log_in()
+
+    def lost() -> None:
+        raise LinkDown("amqp://user:secret@broker")
+
+    monkeypatch.setattr(rig.home.household, "devices", lost)
+
+    answer = await rig.http.get("/api/devices")
+
+    assert problem(answer) == (500, "internal")
+    assert "secret" not in answer.text
+
+
+async def test_a_bug_in_a_live_socket_ends_that_one_and_is_logged(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = await rig.token()
+
+    def bug() -> None:
+        raise ZeroDivisionError
+
+    async with AsyncExitStack() as stack:
+        other = await rig.opened(stack, token)
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.hub, "snapshot", bug)
+            one = await stack.enter_async_context(rig.socket(token))
+            assert await one.closed() == 4500
+
+        await other.say({"type": "ping"})
+        assert await other.next() == {"type": "pong"}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["live socket failed"]

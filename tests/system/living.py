@@ -163,17 +163,17 @@ class LiveSocket:
     snapshot: Any
     _ahead: list[dict[str, Any]] = field(default_factory=list)
 
-    async def next(self) -> dict[str, Any]:
+    async def next(self, within: float = 10) -> dict[str, Any]:
         """The next message, also out of a batch."""
         while not self._ahead:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(within):
                 frame = json.loads(await self.socket.recv())
             self._ahead = frame if isinstance(frame, list) else [frame]
         return self._ahead.pop(0)
 
-    async def until(self, kind: str) -> dict[str, Any]:
-        """The next message of this type."""
-        while (message := await self.next())["type"] != kind:
+    async def until(self, kind: str, within: float = 10) -> dict[str, Any]:
+        """The next message of this type; *within* so many seconds of silence."""
+        while (message := await self.next(within))["type"] != kind:
             pass
         return message
 

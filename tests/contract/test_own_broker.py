@@ -1,80 +1,21 @@
-"""The station's own Mosquitto, as hostile devices and a dying station meet it: proven by what is delivered."""
+"""The station's own Mosquitto, as hostile devices meet it: proven by what is delivered."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import stat
-import subprocess
-import sys
-from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import aiomqtt
-import psutil
 import pytest
 
-from station_adapters.mosquitto.broker import MosquittoBroker
-from station_adapters.mosquitto.files import Listener, Login
 from station_core.devices.credentials import Account
-from station_core.errors import BrokerUnavailable, LinkDown
-from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STATION = Login(user="station/s", password="the station's own")
-LAMP, DOOR = "lamp", "door"
-
-
-def write(path: Path, content: bytes) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(content)
-
-
-def broker_in(folder: Path, port: int, *, anonymous: bool = False) -> MosquittoBroker:
-    return MosquittoBroker(
-        listener=Listener(host="127.0.0.1", port=port, anonymous=anonymous),
-        station=STATION,
-        folder=folder,
-        write=write,
-    )
-
-
-@asynccontextmanager
-async def running(broker: MosquittoBroker) -> AsyncIterator[asyncio.Task[None]]:
-    ready = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(broker.run(ready))
-        async with asyncio.timeout(10):
-            await ready.wait()
-        try:
-            yield task
-        finally:
-            task.cancel()
-
-
-class Park:
-    """A broker with two devices admitted."""
-
-    def __init__(self, folder: Path, *, anonymous: bool = False) -> None:
-        self.port = free_port()
-        self.folder = folder
-        self.broker = broker_in(folder, self.port, anonymous=anonymous)
-        self.accounts = [
-            Account(external_id=name, digest=self.broker.digest(f"token of {name}")) for name in (LAMP, DOOR)
-        ]
-
-    def client(self, user: str | None, password: str | None = None, *, client_id: str | None = None) -> aiomqtt.Client:
-        return aiomqtt.Client("127.0.0.1", self.port, username=user, password=password, identifier=client_id, timeout=5)
-
-    def device(self, name: str) -> aiomqtt.Client:
-        return self.client(name, f"token of {name}", client_id=name)
-
-    def station(self) -> aiomqtt.Client:
-        return self.client(STATION.user, STATION.password, client_id=STATION.user)
+from tests.contract.broker_park import DOOR, LAMP, STATION, Park, received, running, tried
 
 
 @pytest.fixture
@@ -83,27 +24,6 @@ async def park(tmp_path: Path) -> AsyncIterator[Park]:
     async with running(park.broker):
         await park.broker.admit(park.accounts)
         yield park
-
-
-async def tried(client: aiomqtt.Client, topic: str, *, connected: bool = False) -> None:
-    """Publish; some versions of Mosquitto end the connection for a topic that isn't allowed, some pass it over."""
-    with suppress(aiomqtt.MqttError):
-        if connected:
-            await client.publish(topic, b"x", qos=1)
-        else:
-            async with client:
-                await client.publish(topic, b"x", qos=1)
-
-
-async def received(client: aiomqtt.Client, last: str) -> list[str]:
-    """The topics that come in until *last*."""
-    topics: list[str] = []
-    async with asyncio.timeout(5):
-        async for message in client.messages:
-            topics.append(str(message.topic))
-            if topics[-1] == last:
-                return topics
-    raise AssertionError(topics)
 
 
 async def test_a_device_speaks_to_the_station_under_its_own_name_only(park: Park) -> None:
@@ -223,98 +143,3 @@ async def test_older_firmware_without_a_password_enters_only_where_that_is_allow
                 pass
 
     assert topics == ["station/s/device/old/state", f"station/s/device/{LAMP}/state"]
-
-
-async def test_what_it_held_for_the_station_survives_its_restart(tmp_path: Path) -> None:
-    park = Park(tmp_path)
-    durable = aiomqtt.Client(
-        "127.0.0.1",
-        park.port,
-        username=STATION.user,
-        password=STATION.password,
-        identifier=STATION.user,
-        clean_session=False,
-    )
-    async with running(park.broker):
-        await park.broker.admit(park.accounts)
-        async with durable as station:
-            await station.subscribe("station/+/device/+/state", qos=1)
-        async with park.device(LAMP) as lamp:
-            await lamp.publish(f"station/s/device/{LAMP}/state", b"x", qos=1)
-    async with running(park.broker), durable as station:
-        topics = await received(station, f"station/s/device/{LAMP}/state")
-
-    assert topics == [f"station/s/device/{LAMP}/state"]
-
-
-async def test_a_broker_that_ends_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    park = Park(tmp_path)
-    ready = asyncio.Event()
-
-    async def kill() -> None:
-        await ready.wait()
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
-
-    with pytest.raises(LinkDown):
-        await asyncio.wait_for(asyncio.gather(park.broker.run(ready), kill()), 10)
-
-    assert not (tmp_path / "pid").exists()
-    with pytest.raises(BrokerUnavailable):
-        await park.broker.admit([])
-
-
-async def test_a_port_that_is_taken_is_told_in_words(tmp_path: Path) -> None:
-    park = Park(tmp_path)
-    (tmp_path / "second").mkdir()
-    async with running(park.broker):
-        with pytest.raises(LinkDown, match="Address already in use"):
-            await broker_in(tmp_path / "second", park.port).run(asyncio.Event())
-
-
-LIFE = """
-import asyncio, sys
-from pathlib import Path
-from tests.contract.test_own_broker import broker_in
-
-async def live():
-    ready = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(broker_in(Path(sys.argv[1]), int(sys.argv[2])).run(ready))
-        await ready.wait()
-        print("ready", flush=True)
-
-asyncio.run(live())
-"""
-
-
-async def until_ended(broker: MosquittoBroker, ready: asyncio.Event) -> None:
-    with pytest.raises(LinkDown):
-        await broker.run(ready)
-
-
-async def test_it_is_gone_when_the_station_is_killed(tmp_path: Path) -> None:
-    port = free_port()
-    station = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LIFE, str(tmp_path), str(port), stdout=subprocess.PIPE
-    )
-    assert station.stdout is not None
-    async with asyncio.timeout(10):
-        await station.stdout.readline()
-    broker = psutil.Process(int((tmp_path / "pid").read_text()))
-    station.kill()
-    await station.wait()
-
-    assert await asyncio.to_thread(psutil.wait_procs, [broker], timeout=5) == ([broker], [])
-
-
-async def test_one_that_was_left_behind_is_ended_before_the_next_starts(tmp_path: Path) -> None:
-    park = Park(tmp_path)
-    left_behind = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        first = group.create_task(until_ended(park.broker, left_behind))
-        async with asyncio.timeout(10):
-            await left_behind.wait()
-            async with running(broker_in(tmp_path, park.port)):
-                await asyncio.wait([first])
-
-    assert first.done()

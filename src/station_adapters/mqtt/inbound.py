@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -117,10 +116,8 @@ class Inbound:
 
     def _handle(self, message: Message) -> None:
         route, packet_id = message.route, message.packet_id
-        delivery: Delivery | None = None
         receipt: Batch[DeviceChange] | None = None
-        if packet_id:
-            delivery = (packet_id, zlib.crc32(message.payload, route.check))
+        delivery = message.delivery if packet_id else None
         if delivery is not None and message.flags & DUP and self._home.journal.delivered(delivery):
             self.counts[route.suffix, "again"] += 1
         else:
@@ -134,11 +131,10 @@ class Inbound:
                 self.counts[route.suffix, "accepted"] += 1
         if packet_id:
             self._acknowledge(receipt or self._home.journal.pass_by(), packet_id, message.came_by)
-        for superseded, payload in message.superseded:
-            self.counts[route.suffix, "superseded"] += 1
+        for superseded in message.superseded:
             if receipt is not None:
-                self._home.journal.also_delivered((superseded, zlib.crc32(payload, route.check)))
-            self._acknowledge(receipt or self._home.journal.pass_by(), superseded, message.came_by)
+                self._home.journal.also_delivered(superseded)
+            self._acknowledge(receipt or self._home.journal.pass_by(), superseded[0], message.came_by)
 
     def _state(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
         route = message.route

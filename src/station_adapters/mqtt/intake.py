@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from station_adapters.mqtt.topics import Route
+    from station_core.journal import Delivery
 
 SHED_FROM: Final = 10_000  # waiting messages from which telemetry is superseded (docs/protocols.md §5)
 FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn't be superseded needs its place
 READ_AGAIN_AT: Final = 5_000
+BYTES: Final = 32 * 1024 * 1024  # of payloads that wait, at which reading stops: a house's messages are 100 bytes each
 TURN: Final = 200  # messages handled before the loop gets to do other things
 
 
@@ -41,7 +44,12 @@ class Message:
         self.flags = flags
         self.came_by = came_by
         self.report: dict[str, Any] | None = None
-        self.superseded: list[tuple[int, bytes]] = []  # packet id and payload
+        self.superseded: list[Delivery] = []
+
+    @property
+    def delivery(self) -> Delivery:
+        """What identifies it when it comes again, at QoS 1."""
+        return self.packet_id, zlib.crc32(self.payload, self.route.check)
 
 
 class Intake:
@@ -68,6 +76,7 @@ class Intake:
         self._newest: dict[str, Message] = {}  # by external id, only while shedding
         self._shedding = False
         self._scheduled = False
+        self._bytes = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self.shed = 0
@@ -78,7 +87,7 @@ class Intake:
     @property
     def full(self) -> bool:
         """Whether the socket should not be read."""
-        return len(self._waiting) >= FULL_AT
+        return len(self._waiting) >= FULL_AT or self._bytes >= BYTES
 
     def offer(self, message: Message) -> None:
         """Take a message in; it's handled in a later turn of the loop."""
@@ -88,6 +97,7 @@ class Intake:
             if message.route.suffix is Suffix.STATE and self._superseded(message):
                 return
         self._waiting.append(message)
+        self._bytes += len(message.payload)
         self._empty.clear()
         if self._shedding and message.route.suffix is Suffix.STATE:
             self._newest[message.route.external_id] = message
@@ -115,6 +125,7 @@ class Intake:
             if not self._room():
                 return  # `schedule` is called when there is room again
             message = self._waiting.popleft()
+            self._bytes -= len(message.payload)
             if self._shedding and self._newest.get(message.route.external_id) is message:
                 del self._newest[message.route.external_id]
             self._handle(message)
@@ -123,7 +134,7 @@ class Intake:
             self._newest.clear()
         if not self._waiting:
             self._empty.set()
-        if len(self._waiting) <= READ_AGAIN_AT:
+        if len(self._waiting) <= READ_AGAIN_AT and self._bytes <= BYTES // 2:
             self._on_roomy()
         self.schedule()
 
@@ -148,7 +159,7 @@ class Intake:
             return False
         older.report = merged
         if message.packet_id:
-            older.superseded.append((message.packet_id, message.payload))
+            older.superseded.append(message.delivery)
         self.shed += 1
         return True
 

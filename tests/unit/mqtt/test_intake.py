@@ -133,6 +133,17 @@ def test_it_is_full_when_nothing_more_can_be_superseded_and_says_when_it_has_roo
     assert bench.roomy > 0
 
 
+def test_it_is_full_of_few_messages_that_are_large(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES", 1_000)
+    bench.offer({"t": "x" * 500}, "d1")
+    half = bench.intake.full
+    bench.offer({"t": "x" * 500}, "d2")
+    full = bench.intake.full
+    bench.run()
+
+    assert (half, full, bench.intake.full) == (False, True, False)
+
+
 def test_without_room_nothing_is_handled_until_it_is_scheduled_again(bench: Bench) -> None:
     bench.room = False
     bench.offer({"t": 1})

@@ -37,6 +37,7 @@ format: setup ## let ruff put things in order
 bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.ingest
 	$(PY) -m bench.command
+	$(PY) -m bench.power_cut
 
 torture: setup ## kill the station and its database 200 times in the middle of writing; about 15 minutes a database
 	$(PY) -m tests.system.torture --rounds 200

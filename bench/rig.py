@@ -33,6 +33,7 @@ class Rig:
     http_port: int
     mqtt_port: int
     token: str
+    broker: Mosquitto
     process: psutil.Process
     first_200: float
     """Seconds from the start of the process to the first 200 of /health."""
@@ -90,6 +91,7 @@ async def rig(database: str) -> AsyncIterator[Rig]:
             http_port=http_port,
             mqtt_port=broker.port,
             token=json.loads(reply.body)["accessToken"],
+            broker=broker,
             process=psutil.Process(process.pid),
             first_200=first_200,
         )

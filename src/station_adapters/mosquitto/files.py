@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ITERATIONS: Final = 101  # mosquitto_passwd's own; a token of 256 random bits needs no slow digest
 SALT: Final = 12  # bytes, as mosquitto_passwd takes them
-PACKET_LIMIT: Final = 1024 * 1024 + 65_536  # bytes: 1 MiB (docs/protocols.md §1) and a topic; the station judges what is smaller
+PACKET_LIMIT: Final = 1024 * 1024 + 65_536  # bytes: 1 MiB and a topic; the station judges what is smaller
 MEMORY_LIMIT: Final = 256 * 1024 * 1024  # bytes: what devices may make the broker hold while the station is away
 CONNECTIONS: Final = 2_000
 

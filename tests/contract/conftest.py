@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from station_adapters.sql.engine import open_database
-from station_adapters.sql.migrations import upgrade
 from tests.contract import rigs
 from tests.contract.rigs import PostgresDatabases
 from tests.servers.postgres import Postgres
@@ -27,12 +25,8 @@ async def postgres() -> AsyncIterator[Postgres]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def databases(postgres: Postgres) -> PostgresDatabases:
-    """Where fresh databases come from that have all tables already."""
-    url = await postgres.fresh_database()
-    database = open_database(url)
-    await upgrade(database)
-    await database.close()
-    return PostgresDatabases(postgres, template=url.rpartition("/")[2])
+    """Where each test's database comes from."""
+    return PostgresDatabases(postgres)
 
 
 @pytest.fixture(params=[rigs.memory, rigs.sqlite, rigs.postgres], ids=lambda rig: str(rig.__name__))

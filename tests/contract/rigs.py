@@ -17,7 +17,7 @@ from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.migrations import upgrade
-from station_adapters.sql.tables import device_types, station, zones
+from station_adapters.sql.tables import device_types, journal, metadata, station, zones
 from station_core.errors import StoreFull, StoreUnavailable
 from tests.servers.fault_proxy import FaultProxy
 
@@ -34,6 +34,14 @@ CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON devices EXECUTE FUNCTION full_disk();
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON users EXECUTE FUNCTION full_disk();
+"""
+KEPT_ROWS = {station.name, journal.name}
+AS_NEW = f"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP FUNCTION IF EXISTS full_disk() CASCADE;
+UPDATE station SET owner_id = NULL;
+UPDATE journal SET last_batch = 0, last_seq = 0, epoch = 0;
+{"".join(f"DELETE FROM {table};" for table in reversed(metadata.sorted_tables) if table.name not in KEPT_ROWS)}
 """
 
 
@@ -78,20 +86,37 @@ class StoreRig(Protocol):
 
 
 class PostgresDatabases:
-    """Fresh databases on one server, made from a template that has all tables."""
+    """Databases on one server; those with all tables are used again, for to make one takes longer than most tests."""
 
-    def __init__(self, server: Postgres, template: str) -> None:
+    def __init__(self, server: Postgres) -> None:
         self.server = server
-        self._template = template
+        self._spare: list[str] = []
 
     @asynccontextmanager
-    async def fresh(self, *, tables: bool = True) -> AsyncIterator[str]:
-        """The URL of a database that is there while entered."""
-        url = await self.server.fresh_database(self._template if tables else "template0")
+    async def empty(self) -> AsyncIterator[str]:
+        """The URL of a database without tables."""
+        url = await self.server.fresh_database()
         try:
             yield url
         finally:
             await self.server.drop_database(url)
+
+    @asynccontextmanager
+    async def as_new(self) -> AsyncIterator[str]:
+        """The URL of a database with all tables, and nothing in them but what a migration puts there."""
+        url = self._spare.pop() if self._spare else await self._made()
+        try:
+            yield url
+        finally:
+            await self.server.execute(AS_NEW, url.rpartition("/")[2])
+            self._spare.append(url)
+
+    async def _made(self) -> str:
+        url = await self.server.fresh_database()
+        database = open_database(url)
+        await upgrade(database)
+        await database.close()
+        return url
 
 
 class MemoryStores:
@@ -229,7 +254,7 @@ async def sqlite(folder: Path, _databases: PostgresDatabases) -> AsyncIterator[S
 @asynccontextmanager
 async def postgres(_folder: Path, databases: PostgresDatabases) -> AsyncIterator[PostgresStores]:
     server = databases.server
-    async with databases.fresh() as url, FaultProxy(server.host, server.port) as proxy:
+    async with databases.as_new() as url, FaultProxy(server.host, server.port) as proxy:
         stores = PostgresStores(url, proxy, server)
         try:
             yield stores

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tests.contract.rigs import PostgresStores, SqliteStores, SqlStores
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
 async def test_a_database_answers_until_it_is_closed(sql_stores: SqlStores) -> None:
     await sql_stores.database.ping()
     await sql_stores.database.close()
@@ -84,12 +88,12 @@ async def test_a_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{path}")
     try:
         await upgrade(database)
-        modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in os.listdir(tmp_path)}
+        found = modes(tmp_path)
     finally:
         os.umask(before)
         await database.close()
 
-    assert modes == {"new.db": 0o600, "new.db-shm": 0o600, "new.db-wal": 0o600}
+    assert found == {"new.db": 0o600, "new.db-shm": 0o600, "new.db-wal": 0o600}
 
 
 async def test_a_file_that_is_none_of_sqlites_is_a_wrong_setting(tmp_path: Path) -> None:

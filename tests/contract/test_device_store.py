@@ -58,11 +58,10 @@ async def test_a_device_is_found_by_its_external_id_with_its_credential(stores: 
     assert found == (lamp, credential(lamp))
 
 
-@pytest.mark.parametrize("stranger", ["pir", "", "%", "x\0", "\ud800", "lamp "])
-async def test_nothing_is_found_under_an_id_that_no_device_bears(stores: StoreRig, stranger: str) -> None:
+async def test_nothing_is_found_under_an_id_that_no_device_bears(stores: StoreRig) -> None:
     await added(stores.devices)
 
-    assert await stores.devices.find(stranger) is None
+    assert [await stores.devices.find(id_) for id_ in ("pir", "", "%", "x\0", "\ud800", "lamp ")] == [None] * 6
 
 
 async def test_an_external_id_is_one_devices(stores: StoreRig) -> None:
@@ -127,10 +126,10 @@ async def test_a_removed_device_is_forgotten_and_its_activities_stay(stores: Sto
     assert [(item.device_id, item.device_name) for item in page.items] == [(lamp.id, "Lamp")]
 
 
-@pytest.mark.parametrize("device_id", [NOBODY, "none of ours", "x\0"])
-async def test_a_device_that_isnt_there_cant_be_removed(stores: StoreRig, device_id: str) -> None:
-    with pytest.raises(DeviceUnknown):
-        await stores.devices.remove(device_id)
+async def test_a_device_that_isnt_there_cant_be_removed(stores: StoreRig) -> None:
+    for device_id in (NOBODY, "none of ours", "x\0"):
+        with pytest.raises(DeviceUnknown):
+            await stores.devices.remove(device_id)
 
 
 async def test_a_removed_devices_external_id_is_free_again(stores: StoreRig) -> None:
@@ -203,10 +202,10 @@ async def test_the_last_page_has_no_next_one(stores: StoreRig) -> None:
     assert (stranger.items, stranger.next_cursor) == ([], None)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 19, "1 OR 1=1"])
-async def test_a_cursor_that_is_none_of_ours_is_malformed(stores: StoreRig, cursor: str) -> None:
-    with pytest.raises(Malformed):
-        await stores.devices.activities(cursor=cursor)
+async def test_a_cursor_that_is_none_of_ours_is_malformed(stores: StoreRig) -> None:
+    for cursor in ("", "x", "-1", "1.5", "٣", "9" * 19, "1 OR 1=1"):
+        with pytest.raises(Malformed):
+            await stores.devices.activities(cursor=cursor)
 
 
 async def test_without_the_database_nothing_is_kept_and_with_it_again_everything(stores: StoreRig) -> None:

@@ -43,7 +43,7 @@ async def empty(
         async with opened(f"sqlite:///{tmp_path}/station.db") as database:
             yield database
     else:
-        async with databases.fresh(tables=False) as url, opened(url) as database:
+        async with databases.empty() as url, opened(url) as database:
             yield database
 
 

@@ -96,10 +96,14 @@ class Postgres:
             self._process = None
 
     async def kill(self) -> None:
-        """End it as a power cut would; its children follow."""
+        """End it and its sessions as a power cut would."""
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            children = _children(self._process.pid)
+            self._signal_all(signal.SIGKILL)
             await self._ended(STOP)
+            async with asyncio.timeout(STOP):
+                while any(_runs(child) for child in children):  # noqa: ASYNC110  # they're no children of ours
+                    await asyncio.sleep(0.01)
             self._process = None
 
     async def restart(self) -> None:
@@ -115,10 +119,10 @@ class Postgres:
         """Let it go on after `pause`."""
         self._signal_all(signal.SIGCONT)
 
-    async def fresh_database(self, template: str = "template0") -> str:
-        """The URL of a new database, as STATION_DATABASE_URL has it; empty unless made from another one's name."""
+    async def fresh_database(self) -> str:
+        """The URL of a new, empty database, as STATION_DATABASE_URL has it."""
         name = f"test_{next(self._names)}"
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         return self.url(name)
 
     async def drop_database(self, url: str) -> None:
@@ -193,15 +197,25 @@ class Postgres:
             self._process.send_signal(number)
 
     def _signal_all(self, number: signal.Signals) -> None:
+        children = [] if self._process is None else _children(self._process.pid)
         self._signal(number)
-        if self._process is not None and self._process.poll() is None:
-            for child in _children(self._process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, number)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
 
 def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _user() -> int | None:

@@ -23,6 +23,7 @@ _SQLITE_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMAT
 _DISK_FULL: Final = "53100"  # PostgreSQL's appendix A, "Error Codes": states, and below their classes
 _NOT_ALLOWED: Final = "42501"
 _CONTENT: Final = frozenset({"22", "54"})  # data exception, program limit exceeded
+_DRIVERS: Final = frozenset({"InterfaceError", "InternalClientError"})
 _PASSING: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"})
 
 
@@ -122,9 +123,9 @@ def _of_sqlite(code: int, error: Exception) -> StationError | None:
 
 
 def _of_driver(error: Exception) -> StationError | None:
-    """Neither database said it but the driver: asyncpg's InterfaceError, its DataError a ValueError as well."""
+    """Neither database said it but the driver: asyncpg's two kinds of error, by name, for it may not be there."""
     inner = _inner(error)
-    if not any(kind.__name__ == "InterfaceError" for kind in type(inner).__mro__):
+    if _DRIVERS.isdisjoint(kind.__name__ for kind in type(inner).__mro__):
         return None
     cause = inner.__cause__ or inner
     if isinstance(cause, ValueError):

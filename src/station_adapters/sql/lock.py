@@ -88,20 +88,22 @@ class AdvisoryLock:
         self._on_held = on_held
         self._wait_again = wait_again
         self._connection: Any = None
+        self._acquiring = asyncio.Lock()
         self._lost = asyncio.Event()
         self._wait = wait
 
     async def acquire(self) -> None:
         """See `StoreLock`."""
-        if self._connection is not None and not self._connection.is_closed():
-            return
-        self._connection = None
-        with store_errors():
-            self._connection = await self._locked()
-        self._connection.add_termination_listener(self._ended)
-        self._lost.clear()
-        self._wait = self._wait_again
-        self._tell(held=True)
+        async with self._acquiring:
+            if self._connection is not None and not self._connection.is_closed():
+                return
+            self._connection = None
+            with store_errors():
+                self._connection = await self._locked()
+            self._connection.add_termination_listener(self._ended)
+            self._lost.clear()
+            self._wait = self._wait_again
+            self._tell(held=True)
 
     async def run(self) -> None:
         """See `StoreLock`."""

@@ -71,7 +71,9 @@ class PostgresDatabase(Database):
                 connection = await self._journal_connection()
                 try:
                     return await connection.fetchrow(sql, *arguments)
-                except asyncio.CancelledError:
+                except (asyncpg.PostgresError, asyncpg.DataError):
+                    raise
+                except BaseException:
                     connection.terminate()  # asyncpg would ask the server to cancel, and wait for a dead one
                     raise
 

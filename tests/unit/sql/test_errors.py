@@ -50,6 +50,7 @@ def wrapped(error: BaseException) -> DBAPIError:
         (asyncpg.InsufficientPrivilegeError("denied"), StoreUnavailable),
         (asyncpg.ReadOnlySQLTransactionError("standby"), StoreUnavailable),
         (asyncpg.InterfaceError("connection is closed"), StoreUnavailable),
+        (asyncpg.InternalClientError("another operation is in progress"), StoreUnavailable),
         (asyncpg.CharacterNotInRepertoireError("canary"), ChangeRefused),
         (asyncpg.ProgramLimitExceededError("canary"), ChangeRefused),
         (asyncpg.DataError("canary"), ChangeRefused),

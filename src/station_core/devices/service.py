@@ -128,7 +128,7 @@ class DeviceService:
         if news or now - cell.beat_kept >= HEARTBEAT_KEPT_EVERY:
             cell.beat_kept = now
             return self._journal.append(DeviceChange(after, came), delivery)
-        return self._journal.pass_by()
+        return self._journal.pass_by(delivery)
 
     def last_will(
         self, external_id: str, *, session: int | None = None, delivery: Delivery | None = None
@@ -137,8 +137,8 @@ class DeviceService:
         cell = self._registry.named(external_id)
         present = cell.device.session
         if session is not None and present is not None and session < present:
-            return self._journal.pass_by()
-        return self.lose(cell, delivery) or self._journal.pass_by()
+            return self._journal.pass_by(delivery)
+        return self.lose(cell, delivery) or self._journal.pass_by(delivery)
 
     def handshake(
         self,

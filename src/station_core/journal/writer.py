@@ -99,20 +99,25 @@ class Journal(Generic[C]):
         batch.changes.append(change)
         batch.weight += weight
         if delivery is not None:
-            batch.deliveries.append(delivery)
-            self._deliveries.expect(delivery)
+            self._expect(delivery, batch)
         self.waiting += 1
         self.weight += weight
         return batch
 
     def also_delivered(self, delivery: Delivery) -> None:
         """Another message has its effect in the change that was appended last."""
-        self._waiting[-1].deliveries.append(delivery)
-        self._deliveries.expect(delivery)
+        self._expect(delivery, self._waiting[-1])
 
-    def pass_by(self) -> Batch[C]:
-        """The receipt for a message without effect: it resolves in its order, after all that came before it."""
-        return self._open()
+    def pass_by(self, delivery: Delivery | None = None) -> Batch[C]:
+        """
+        The receipt for a message without effect: it resolves in its order, after all that came before it.
+
+        With its *delivery* it has none later either: coming again after what followed on it, it might.
+        """
+        batch = self._open()
+        if delivery is not None:
+            self._expect(delivery, batch)
+        return batch
 
     def kept(self, receipt: Batch[C]) -> Coroutine[Any, Any, None]:
         """
@@ -162,6 +167,10 @@ class Journal(Generic[C]):
         self._idle.clear()
         self._wake.set()
         return batch
+
+    def _expect(self, delivery: Delivery, batch: Batch[C]) -> None:
+        batch.deliveries.append(delivery)
+        self._deliveries.expect(delivery)
 
     async def _keep(self, batch: Batch[C]) -> None:
         """Commit until the store answers; its waiters have deadlines of their own."""

@@ -15,10 +15,11 @@ class Batch(Generic[C]):
 
     `done` resolves once all of them are kept or `refused`. Many wait for the same: add a callback, or wait by
     `Journal.kept`, for cancelling it would cancel it for all. `number` is the store's means against keeping a batch
-    twice when the answer to a commit was lost; `oldest` is the oldest batch whose deliveries are still of use.
+    twice when the answer to a commit was lost; `oldest` is the oldest batch whose deliveries are still of use, and
+    with `forgets` the batch is kept also when it's empty: for its `oldest` alone.
     """
 
-    __slots__ = ("changes", "deliveries", "done", "number", "oldest", "refused", "weight")
+    __slots__ = ("changes", "deliveries", "done", "forgets", "number", "oldest", "refused", "weight")
 
     def __init__(self) -> None:
         self.number = 0
@@ -26,6 +27,7 @@ class Batch(Generic[C]):
         self.changes: list[C] = []
         self.deliveries: list[Delivery] = []
         self.refused: list[C] = []
+        self.forgets = False
         self.weight = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -50,7 +52,8 @@ class Keeper(Protocol[C]):
         """
         Keep the batch as one: all its changes in their order, its deliveries, its number; drop those before `oldest`.
 
-        It may consist of deliveries alone. A batch whose number is on record is kept already: return, change nothing.
+        It may consist of deliveries alone, or be empty. A batch whose number is on record is kept already: return,
+        change nothing.
         Raise `ChangeRefused` when the content of a change can never be kept, `StoreUnavailable` or `StoreFull` when it
         can't be now; nothing of the batch is kept then.
         A cancelled commit is kept whole or not at all.

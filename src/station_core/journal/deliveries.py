@@ -20,6 +20,9 @@ class Deliveries:
     def __contains__(self, delivery: Delivery) -> bool:
         return self._newest.get(delivery[0], (None, 0))[0] == delivery[1]
 
+    def __bool__(self) -> bool:
+        return bool(self._newest)
+
     def expect(self, delivery: Delivery) -> None:
         """It will be on record."""
         packet_id, check = delivery

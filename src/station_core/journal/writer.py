@@ -75,6 +75,9 @@ class Journal(Generic[C]):
 
     def forget_deliveries(self) -> None:
         """The other end has begun anew and numbers from the start: nothing that is on record will come again."""
+        if self._deliveries:
+            # The store forgets with the next commit: a run after this one must not believe what is on record there.
+            self._open().forgets = True
         self._deliveries.clear()
         for batch in self._waiting:
             batch.deliveries = []
@@ -174,7 +177,7 @@ class Journal(Generic[C]):
 
     async def _keep(self, batch: Batch[C]) -> None:
         """Commit until the store answers; its waiters have deadlines of their own."""
-        if not batch.changes and not batch.deliveries:
+        if not batch.changes and not batch.deliveries and not batch.forgets:
             return
         if batch.number == 0:
             self._number += 1

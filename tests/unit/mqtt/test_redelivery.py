@@ -285,3 +285,29 @@ async def test_a_message_without_effect_has_none_when_it_comes_again_after_what_
     told = [item.payload["status"] for item in station.store._feed]
     assert told == ["online", "offline"]
     assert broker.queue == []
+
+
+async def test_what_a_broker_forgot_is_not_believed_after_a_restart_either() -> None:
+    press = b'{"event":"user_event","data":{"action":"press"}}'
+    station, broker = Station(), ScriptedBroker()
+    await station.start()
+    await station.home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    broker.connect(station.inbound)
+    broker.publish(topic("lamp", "event"), press)
+    await settled(50)
+    broker.forget()
+    broker.connect(station.inbound)
+    await settled(50)
+    station.store.trouble = StoreUnavailable()
+    broker.publish(topic("lamp", "event"), press)
+    await settled(50)
+    broker.cut()
+    await station.kill()
+    station.store.trouble = None
+    await station.start()
+    broker.connect(station.inbound)
+    await settled(50)
+    await station.kill()
+
+    assert [item.event_type for item in station.store._feed].count("event_received") == 2
+    assert broker.queue == []

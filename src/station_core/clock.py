@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
-if TYPE_CHECKING:
-    from datetime import datetime
+RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""A wall clock that shows an earlier time is wrong: this program didn't exist then."""
 
 
 class Clock(Protocol):
@@ -20,6 +21,28 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Return when *seconds* of `monotonic` time have gone by."""
         ...
+
+
+class SteadyTime:
+    """
+    The time by which things expire: it starts where the wall clock stands and then goes on with the monotonic one.
+
+    So no jump of the wall clock ends or revives anything, be it 56 years on a box that starts in 1970 and then finds
+    the network, or an hour back. After a restart the wall clock's word counts again, but never below what is known.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._start = max(clock.now(), RELEASED)
+
+    def now(self) -> datetime:
+        """Aware, UTC; never goes back."""
+        return self._start + timedelta(seconds=self._clock.monotonic() - self._began)
+
+    def is_past(self, known: datetime) -> None:
+        """Something was dated *known* in an earlier run: it can't be earlier now."""
+        self._start += max(known - self.now(), timedelta())
 
 
 class Randomness(Protocol):

@@ -50,6 +50,10 @@ class MemoryClock:
         self._go_to(end)
         await settled()
 
+    def leap(self, seconds: float) -> None:
+        """Let time go by at once, as over weeks in which nothing happens; who sleeps wakes at the next `advance`."""
+        self._go_to(self._monotonic + seconds)
+
     def _go_to(self, instant: float) -> None:
         self.wall += timedelta(seconds=instant - self._monotonic)
         self._monotonic = instant

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from station_core.clock import SteadyTime
 from station_core.errors import Malformed, RegistrationClosed, Unauthenticated
 from station_core.identity.model import Claims, Login, Principal, Role, Session, User
 from station_core.values import text_weight
@@ -42,6 +43,7 @@ class AccessService:
         self._passwords = passwords
         self._tokens = tokens
         self._clock = clock
+        self._time = SteadyTime(clock)
         self._randomness = randomness
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
@@ -53,6 +55,8 @@ class AccessService:
             people = await self._store.load()
             self._users = {user.id: user for user in people.users}
             self._sessions = {session.id: session for session in people.sessions}
+            for session in people.sessions:
+                self._time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
             self._forget_expired()
 
     @property
@@ -101,7 +105,7 @@ class AccessService:
     async def refresh(self, refresh_token: str) -> Login:
         """A fresh pair for a refresh token, which is used up; one used before ends its session: `Unauthenticated`."""
         fresh = self._randomness.token()
-        at = self._clock.now()
+        at = self._time.now()
         async with self._one_at_a_time:
             rotation = await self._store.rotate(
                 digest(refresh_token), digest(fresh), at=at, expires_at=at + SESSION_FOR
@@ -137,7 +141,7 @@ class AccessService:
 
     def verify(self, token: str) -> Principal:
         """Who bears this access token, or raise `Unauthenticated`; an ended session's tokens hold no more."""
-        claims = self._tokens.verify(token, at=self._clock.now())
+        claims = self._tokens.verify(token, at=self._time.now())
         session = self._sessions.get(claims.session_id)
         user = self._users.get(claims.user_id)
         if session is None or user is None or session.user_id != user.id or claims.role != user.role:
@@ -152,7 +156,7 @@ class AccessService:
             session is not None
             and user is not None
             and user.role is principal.user.role
-            and session.expires_at > self._clock.now()
+            and session.expires_at > self._time.now()
         )
 
     def _by_email(self, email: str) -> User | None:
@@ -160,16 +164,16 @@ class AccessService:
         return next((user for user in self._users.values() if user.email.casefold() == wanted), None)
 
     def _forget_expired(self) -> None:
-        at = self._clock.now()
+        at = self._time.now()
         self._sessions = {s.id: s for s in self._sessions.values() if s.expires_at > at}
 
     def _new_session(self, user: User) -> tuple[Session, str]:
-        at = self._clock.now()
+        at = self._time.now()
         session = Session(id=self._randomness.uuid(), user_id=user.id, created_at=at, expires_at=at + SESSION_FOR)
         return session, self._randomness.token()
 
     def _login(self, user: User, session: Session, refresh: str) -> Login:
-        at = self._clock.now()
+        at = self._time.now()
         claims = Claims(
             user_id=user.id,
             role=user.role,

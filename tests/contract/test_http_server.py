@@ -20,6 +20,7 @@ from station_adapters.http.app import create_app
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
 from station_adapters.http.subscriber import QUEUE_BOUND
+from station_adapters.memory.clock import settled
 from station_adapters.memory.home import MemoryPorts
 from station_core.errors import SettingInvalid
 from tests.contract.http_rig import problem, serving, under_way, until
@@ -128,6 +129,19 @@ async def test_an_answer_that_comes_soon_still_comes() -> None:
                 goes_on.set()
 
     assert answer.result().status_code == 202
+
+
+async def test_an_end_that_is_cut_short_lets_go_of_everything(rig: HttpRig) -> None:
+    await rig.log_in()
+    assert (await rig.http.get("/api/devices")).status_code == 200
+    rig.stop()
+    await settled()
+
+    await ended(rig)
+
+    await until(lambda: connections(rig) == [])
+    with socket.create_server(("127.0.0.1", rig.port)) as next_one:
+        assert next_one.getsockname()[1] == rig.port
 
 
 async def test_who_takes_nothing_does_not_hold_up_the_end() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 GRACE: Final = 1  # seconds for answers that are under way when it ends
+LAST_WORDS_WITHIN: Final = 0.2  # seconds
 BACKLOG: Final = 1024
 SOCKET_MESSAGE_BOUND: Final = 256 * 1024  # bytes; above, the socket is closed, up to it the client is told
 
@@ -48,9 +49,11 @@ class HttpServer:
                     except asyncio.CancelledError:
                         server.should_exit = True
                         await asyncio.wait([serving], timeout=GRACE + 1)
+                        await server.last_words()
                         raise
             finally:
                 self.listening.clear()
+                server.cut()
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
@@ -84,6 +87,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._listening.set()
+
+    async def last_words(self) -> None:
+        """Let those whose answer isn't waited for any longer say so."""
+        if tasks := list(self.server_state.tasks):
+            await asyncio.wait(tasks, timeout=LAST_WORDS_WITHIN)
+
+    def cut(self) -> None:
+        """Let go of what is left, which is something only after an end that was cut short."""
+        for listener in getattr(self, "servers", ()):  # there is none before the start-up
+            listener.close()
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
 
 
 async def _bound(host: str, port: int) -> socket.socket:

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 End = Literal["client", "upstream"]
 
-CHUNK: Final = 64 * 1024  # bytes read at once
+CHUNK: Final = 65_536  # bytes read at once
 UNDER_WAY: Final = 1024 * 1024  # bytes that one direction of a connection holds; beyond that it reads no more
-CONNECT: Final = 5.0  # seconds given to the upstream
-LOOK: Final = 0.005  # seconds between looks at a flow that holds something back
 RST_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 
 
@@ -132,7 +130,7 @@ class _Connection:
     async def run(self, upstream: tuple[str, int]) -> None:
         """Join both ends until they have closed, or one broke."""
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(5):
                 await asyncio.get_running_loop().sock_connect(self.ends["upstream"], upstream)
             async with asyncio.TaskGroup() as group:
                 self._passing = [group.create_task(work()) for pipe in self._pipes for work in (pipe.take, pipe.give)]
@@ -190,7 +188,7 @@ class _Pipe:
 
 async def _while(holds: Callable[[], bool]) -> None:
     while holds():  # noqa: ASYNC110  # tests set plain attributes
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(0.005)
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

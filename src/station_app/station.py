@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("station")
 
 STORE_BACK_OFF: Final = (0.1, 2.0)  # seconds between attempts to reach the store at the start: first, longest
-DRAIN_WITHIN: Final = (
-    4.0  # seconds for what was read to be kept; with the rest of the stop below 10 (docs/protocols.md §4)
-)
-HTTP_WITHIN: Final = 1.5
+# Seconds, together 10 (docs/protocols.md §4).
+DRAIN_WITHIN: Final = 3.5  # for what was read to be kept
+HTTP_WITHIN: Final = 2.0
 LINK_WITHIN: Final = 1.0
-BROKER_WITHIN: Final = 3.0
+BROKER_WITHIN: Final = 2.5
 
 
 class Station:

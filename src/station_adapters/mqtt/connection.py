@@ -36,13 +36,15 @@ KEEP_ALIVE: Final = 10  # seconds; a broker that hangs is found within 1.5 of th
 CONNECT_WITHIN: Final = 5.0  # seconds
 PUBLISH_WITHIN: Final = 5.0  # seconds until a command counts as not sent
 SESSION_FOR: Final = 86_400  # seconds the broker keeps our session (docs/protocols.md §1)
-COMMAND_FOR: Final = (
-    30  # seconds the broker keeps a command for a device that went away: later it would surprise people
-)
+COMMAND_FOR: Final = 30  # seconds the broker keeps a command for a device that is away; later it would surprise
 RECEIVE_MAXIMUM: Final = 30_000  # unacknowledged messages; more than the intake and the journal hold together
 READ_SIZE: Final = 65_536
 OUTGOING_BOUND: Final = 10_000  # packets that wait for a slow broker; answers to handshakes are dropped beyond
 _CHECKED_EVERY: Final = 1.0  # seconds
+
+
+_EXPIRES: Final = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+_EXPIRES.MessageExpiryInterval = COMMAND_FOR
 
 
 @contextlib.contextmanager
@@ -82,11 +84,9 @@ class Connection:
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has it (QoS 1, not retained), or raise `BrokerUnavailable`."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.MessageExpiryInterval = COMMAND_FOR
         try:
             with link_errors():
-                await self._client.publish(topic, payload, qos=1, properties=properties, timeout=PUBLISH_WITHIN)
+                await self._client.publish(topic, payload, qos=1, properties=_EXPIRES, timeout=PUBLISH_WITHIN)
         except LinkDown as error:
             raise BrokerUnavailable from error
 

@@ -1,6 +1,6 @@
 # make help tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format bench torture lock clean
+.PHONY: help setup demo test unit check format bench torture soak lock clean
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
@@ -41,6 +41,9 @@ bench: setup ## measure; prints figures, judges nothing
 
 torture: setup ## kill the station and its database 200 times in the middle of writing; about 15 minutes a database
 	$(PY) -m tests.system.torture --rounds 200
+
+soak: setup ## live half an hour with 200 devices and a trouble a minute: does anything grow?
+	$(PY) -m tests.system.soak --minutes 30
 
 lock: setup ## take newer versions within pyproject's bounds into the lock files
 	.venv/bin/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,119 @@
+"""What a process takes of its machine, sampled, and whether that grows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SAMPLED_EVERY: Final = 10.0  # seconds
+WARM_AFTER: Final = 300.0  # seconds of a process: caches and pools are filled then
+JUDGED_FROM: Final = 1_800.0  # seconds of a run; a shorter one says too little about its slope
+SLOPE_BOUND: Final = 1.0  # MB an hour
+GROWTH_BOUND: Final = 5  # descriptors or threads
+MB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: float
+    pid: int
+    rss: float
+    threads: int
+    descriptors: int
+    children: int
+    cpu: float
+    """Seconds since the process began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the samples of one process come to, after it got warm."""
+
+    samples: Sequence[Sample]
+
+    @property
+    def seconds(self) -> float:
+        return self.samples[-1].at - self.samples[0].at
+
+    @property
+    def slope(self) -> float:
+        """Of its memory, MB an hour."""
+        return statistics.linear_regression([s.at / 3_600 for s in self.samples], [s.rss for s in self.samples]).slope
+
+    @property
+    def cpu(self) -> float:
+        """The share of a core that it took."""
+        return (self.samples[-1].cpu - self.samples[0].cpu) / self.seconds
+
+    def growth(self, of: Callable[[Sample], float]) -> float:
+        """By how much the last third's median is above the first third's."""
+        third = max(1, len(self.samples) // 3)
+        return statistics.median(map(of, self.samples[-third:])) - statistics.median(map(of, self.samples[:third]))
+
+    def verdict(self, run: float) -> list[str]:
+        """What is wrong with a run of so many seconds, a sentence each."""
+        wrong = []
+        if run >= JUDGED_FROM and self.slope >= SLOPE_BOUND:
+            wrong.append(f"Its memory grows by {self.slope:.2f} MB an hour.")
+        if (descriptors := self.growth(lambda sample: sample.descriptors)) > GROWTH_BOUND:
+            wrong.append(f"Its open descriptors have grown by {descriptors:.0f}.")
+        if (threads := self.growth(lambda sample: sample.threads)) > GROWTH_BOUND:
+            wrong.append(f"Its threads have grown by {threads:.0f}.")
+        return wrong
+
+    def __str__(self) -> str:
+        rss = [sample.rss for sample in self.samples]
+        return (
+            f"over {self.seconds / 60:.1f} warm minutes of one process: memory {rss[0]:.1f} MB at first, "
+            f"{rss[-1]:.1f} at last, {max(rss):.1f} at most, slope {self.slope:+.2f} MB an hour; "
+            f"descriptors {self.growth(lambda sample: sample.descriptors):+.0f}, "
+            f"at most {max(sample.descriptors for sample in self.samples)}; "
+            f"threads {self.growth(lambda sample: sample.threads):+.0f}, "
+            f"at most {max(sample.threads for sample in self.samples)}; "
+            f"children at most {max(sample.children for sample in self.samples)}; "
+            f"{self.cpu:.1%} of a core"
+        )
+
+
+class Gauge:
+    """Samples the process that *pid* names at the time."""
+
+    def __init__(self, pid: Callable[[], int]) -> None:
+        self._pid = pid
+        self.samples: list[Sample] = []
+
+    async def run(self, told: Callable[[Sample], None]) -> None:
+        """Sample until cancelled."""
+        while True:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it's being restarted
+                self.samples.append(_sample(psutil.Process(self._pid())))
+                told(self.samples[-1])
+            await asyncio.sleep(SAMPLED_EVERY)
+
+    def reading(self) -> Reading:
+        """Of the last process; a young one's second half counts as warm."""
+        samples = [sample for sample in self.samples if sample.pid == self.samples[-1].pid]
+        warm = [sample for sample in samples if sample.at - samples[0].at >= WARM_AFTER]
+        return Reading(warm if len(warm) >= 6 else samples[len(samples) // 2 :])
+
+
+def _sample(process: psutil.Process) -> Sample:
+    times = process.cpu_times()
+    return Sample(
+        time.monotonic(),
+        process.pid,
+        process.memory_info().rss / MB,
+        process.num_threads(),
+        process.num_fds(),
+        len(process.children(recursive=True)),
+        times.user + times.system,
+    )

@@ -105,6 +105,7 @@ class Station:
 
     async def _open_store(self, supervisor: Supervisor) -> None:
         pause, longest = STORE_BACK_OFF
+        told = ""
         while True:
             try:
                 await self._store_lock.acquire()
@@ -113,6 +114,8 @@ class Station:
                 break
             except (StoreUnavailable, StoreFull) as error:
                 self._home.health.tell(STORE, up=False, detail=str(error))
+                if told != (told := str(error)):  # once, not on each attempt
+                    log.warning("the store is not there yet", extra={"reason": told})
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, longest)
         supervisor.keep("store lock", self._hold_store, part=STORE)

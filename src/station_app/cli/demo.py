@@ -24,6 +24,7 @@ from station_app.logs import set_up
 from station_app.settings import load_settings
 from station_app.simulator.fleet import Fleet
 from station_app.simulator.link import Home as MqttHome
+from station_core.errors import StationError
 
 if TYPE_CHECKING:
     from station_app.container import Container
@@ -53,10 +54,13 @@ async def _demo(settings: Settings) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
     with prepared(settings) as container:
-        async with asyncio.TaskGroup() as group:
-            living = group.create_task(_live(container, settings, serving, stop))
-            await container.station().run(stop, serving)
-            living.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                living = group.create_task(_live(container, settings, serving, stop))
+                await container.station().run(stop, serving)
+                living.cancel()
+        except* StationError as fatal:
+            raise fatal.exceptions[0] from None  # alone, so that the command line has a sentence and a code for it
     print("The demo has ended; its data stays in", settings.data_dir, flush=True)
 
 

@@ -12,6 +12,7 @@ from station_adapters.system.notify import notify
 from station_app.container import prepared
 from station_app.logs import set_up
 from station_app.settings import load_settings
+from station_core.errors import StationError
 
 if TYPE_CHECKING:
     from station_app.settings import Settings
@@ -33,10 +34,13 @@ async def _serve(settings: Settings) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
     with prepared(settings) as container:
-        async with asyncio.TaskGroup() as group:
-            telling = group.create_task(_tell_systemd(serving))
-            await container.station().run(stop, serving)
-            telling.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                telling = group.create_task(_tell_systemd(serving))
+                await container.station().run(stop, serving)
+                telling.cancel()
+        except* StationError as fatal:
+            raise fatal.exceptions[0] from None  # alone, so that the command line has a sentence and a code for it
     notify("STOPPING=1")
 
 

@@ -266,4 +266,4 @@ def numbers(feed: list[Activity]) -> list[int]:
 
 
 TestRedelivery = Redelivery.TestCase
-TestRedelivery.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestRedelivery.settings = settings(max_examples=400, stateful_step_count=30, deadline=None)

@@ -109,8 +109,9 @@ class Caller:
             while True:
                 began = time.monotonic()
                 if began - logged_in > LOGS_IN_EVERY and not self._record.trouble:
-                    await self._station.log_in()
-                    logged_in = began
+                    with contextlib.suppress(httpx.HTTPError):  # a trouble that begins just now; again in a second
+                        await self._station.log_in()
+                        logged_in = began
                 if (listed := await self._call(http, "GET", "/api/devices")) is not None and listed.status_code == 200:
                     self._record.reads.append(time.monotonic() - began)
                 await self._command(http)

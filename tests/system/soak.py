@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -191,6 +192,10 @@ async def main() -> int:
     arguments.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
+    # Ctrl-C is asyncio's own; without this a SIGTERM would leave the station behind.
+    soaking = asyncio.current_task()
+    assert soaking is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, soaking.cancel)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="station-soak-") as folder:
         async with household(Path(folder), options.database, options.devices, options.seed) as soak:

@@ -48,7 +48,7 @@ class Wire:
             self.owed[packet_id] -= 1
             if self.owed[packet_id] < 0:
                 self._broker.wrongs.append(f"{packet_id} is acknowledged where it didn't come")
-            if self.up:
+            if self.up and not self._broker.deaf:
                 self._broker.acknowledged(packet_id)
 
 
@@ -56,7 +56,8 @@ class ScriptedBroker:
     """
     The station's session at a broker: a queue in order, packet ids in order of use, DUP on what was sent before.
 
-    `silent`: what it sends is lost on the way. `wrongs` tells what nobody may do to a broker.
+    `silent`: what it sends is lost on the way, `deaf`: what is sent to it, until the next connection.
+    `wrongs` tells what nobody may do to a broker.
     """
 
     def __init__(self, packet_ids: int = PACKET_IDS) -> None:
@@ -66,7 +67,7 @@ class ScriptedBroker:
         self._inbound: Inbound | None = None
         self.queue: list[Queued] = []
         self.wire: Wire | None = None
-        self.silent = False
+        self.silent = self.deaf = False
         self.wrongs: list[str] = []
 
     def publish(self, topic: bytes, payload: bytes, flags: int = 0) -> None:
@@ -77,7 +78,8 @@ class ScriptedBroker:
 
     def connect(self, inbound: Inbound) -> None:
         """Take the station's connection, and send again what it hasn't acknowledged."""
-        self.wire, self._inbound, self.silent = Wire(self), inbound, False
+        self.wire, self._inbound = Wire(self), inbound
+        self.silent = self.deaf = False
         inbound.connected(session_kept=self._session, on_roomy=lambda: None)
         inbound.hears()
         self._session = True

@@ -122,6 +122,10 @@ class Redelivery(RuleBasedStateMachine):
     def lose_what_is_sent(self) -> None:
         self.broker.silent = True
 
+    @rule()
+    def lose_acknowledgements(self) -> None:
+        self.broker.deaf = True
+
     @rule(turns=turns)
     def cut(self, turns: int) -> None:
         self.act(self.broker.cut, turns)

@@ -19,6 +19,7 @@ log = logging.getLogger("station.supervisor")
 BACK_OFF: Final = (0.1, 5.0)  # seconds before a worker begins again: first, longest; ±20 %
 STABLE_AFTER: Final = 60.0  # seconds of running after which the back-off begins anew
 FAILING: Final = (5, 60.0)  # failures within seconds that are told on /health/ready (decision 10)
+ASKED_EVERY: Final = 0.5  # seconds between two requests to end
 FATAL: Final = (SettingInvalid, StoreTaken)
 
 
@@ -50,10 +51,14 @@ class Supervisor:
         task = self._tasks.pop(name, None)
         if task is None:
             return
-        task.cancel()
-        _, running = await asyncio.wait([task], timeout=within)
-        if running:
-            log.error("worker doesn't end", extra={"worker": name, "seconds": within})
+        deadline = asyncio.get_running_loop().time() + within
+        while not task.done():
+            task.cancel()  # again and again: a library may lose one cancellation, as asyncio.wait_for did before 3.12
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                log.error("worker doesn't end", extra={"worker": name, "seconds": within})
+                return
+            await asyncio.wait([task], timeout=min(left, ASKED_EVERY))
 
     async def _once(self, run: Callable[[], Awaitable[None]]) -> None:
         try:

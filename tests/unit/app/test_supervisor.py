@@ -164,3 +164,24 @@ async def test_what_runs_once_can_end_the_station(watch: Watch) -> None:
     await settled()
 
     assert watch.fatal == 1
+
+
+async def test_a_worker_that_lost_its_first_cancellation_is_asked_again(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("station_app.supervisor.ASKED_EVERY", 0.01)
+    asked = 0
+
+    async def run() -> None:
+        nonlocal asked
+        while asked < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                asked += 1
+
+    watch.supervisor.keep("worker", run)
+    await settled()
+    await watch.supervisor.end("worker", within=5)
+
+    assert asked == 2

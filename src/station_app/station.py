@@ -30,6 +30,7 @@ DRAIN_WITHIN: Final = 3.5  # for what was read to be kept
 HTTP_WITHIN: Final = 2.0
 LINK_WITHIN: Final = 1.0
 BROKER_WITHIN: Final = 2.5
+STORE_WITHIN: Final = 1.0
 
 
 class Station:
@@ -144,4 +145,6 @@ class Station:
         await supervisor.end("broker", within=BROKER_WITHIN)
         await supervisor.end("journal", within=LINK_WITHIN)
         await supervisor.end("store lock", within=LINK_WITHIN)
-        await self._database.close()
+        with contextlib.suppress(TimeoutError):  # a server that is frozen says no goodbye
+            async with asyncio.timeout(STORE_WITHIN):
+                await self._database.close()

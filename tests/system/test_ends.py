@@ -64,3 +64,17 @@ async def test_a_database_that_is_not_there_yet_is_said_once_without_its_passwor
     assert code == 0
     assert station.log().count("the store is not there yet") == 1
     assert "secret" not in station.log()
+
+
+async def test_a_database_that_is_frozen_does_not_hold_up_the_end(tmp_path: Path, postgres: Postgres) -> None:
+    station = StationProcess(tmp_path, {"STATION_DATABASE_URL": await postgres.fresh_database()})
+    await station.start()
+    await station.log_in()
+    postgres.pause()
+    try:
+        code = await station.stop()
+    finally:
+        postgres.resume()
+        await station.kill()
+
+    assert code == 0

@@ -63,6 +63,8 @@ class MosquittoBroker:
     async def admit(self, accounts: Sequence[Account]) -> None:
         """See `BrokerDoor`; before the first start the list is only kept."""
         self._accounts = list(accounts)
+        if unnamed := [account.external_id for account in accounts if not files.can_log_in(account.external_id)]:
+            log.warning("the own broker can't name an id with a colon: no MQTT for it", extra={"external_ids": unnamed})
         async with self._one_at_a_time:
             if self._process is None:
                 if self._begun:
@@ -107,7 +109,8 @@ class MosquittoBroker:
             ready.clear()
             await _end(process)
             self._pid_file.unlink(missing_ok=True)
-        raise LinkDown(f"Mosquitto ended: {self._last_words or f'exit code {process.returncode}'}")
+        words = self._last_words or f"exit code {process.returncode}"
+        raise LinkDown(f"Mosquitto on port {self._listener.port} (STATION_MQTT_PORT) ended: {words}")
 
     def _newcomer(self) -> Login:
         """

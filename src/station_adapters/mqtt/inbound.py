@@ -31,7 +31,8 @@ class Inbound:
     What devices say, from the socket to the services: nothing is awaited, everything is bounded.
 
     A QoS 1 message is acknowledged on the connection that brought it, after the commit that holds its effect, in order.
-    `counts` tells of each message what became of it, by suffix and outcome.
+    `counts` tells of each message what became of it, by suffix and outcome; reports that were superseded are counted by
+    the intake, as `shed`.
     """
 
     def __init__(self, home: Home) -> None:

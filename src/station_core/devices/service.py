@@ -116,7 +116,7 @@ class DeviceService:
         station_id: str | None = None,
         delivery: Delivery | None = None,
     ) -> Batch[DeviceChange]:
-        """The device is there; kept at once when that is news, else at most once a minute and nobody need wait."""
+        """The device is there; kept at once when that is news, else at most once a minute, its delivery always."""
         cell = self._registry.named(external_id)
         value_weight(session)
         at = self._clock.now()

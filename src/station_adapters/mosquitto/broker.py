@@ -102,8 +102,8 @@ class MosquittoBroker:
                 proving = group.create_task(self._prove(newcomer, ready))
                 await process.wait()
                 proving.cancel()
-        except* LinkDown as group_of_one:
-            raise group_of_one.exceptions[0] from None
+        except ExceptionGroup as failed:  # not except*: before Python 3.11.4 it wraps what is raised in it
+            raise failed.exceptions[0] from None
         finally:
             self._process = None
             ready.clear()

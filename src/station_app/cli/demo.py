@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from station_adapters.system.files import private_folder, read_private, write_atomically
+from station_app.cli.alone import alone
 from station_app.container import prepared
 from station_app.logs import set_up
 from station_app.settings import load_settings
 from station_app.simulator.fleet import Fleet
 from station_app.simulator.link import Home as MqttHome
-from station_core.errors import StationError
 
 if TYPE_CHECKING:
     from station_app.container import Container
@@ -59,8 +59,8 @@ async def _demo(settings: Settings) -> None:
                 living = group.create_task(_live(container, settings, serving, stop))
                 await container.station().run(stop, serving)
                 living.cancel()
-        except* StationError as fatal:
-            raise fatal.exceptions[0] from None  # alone, so that the command line has a sentence and a code for it
+        except ExceptionGroup as failed:
+            raise alone(failed) from None
     print("The demo has ended; its data stays in", settings.data_dir, flush=True)
 
 

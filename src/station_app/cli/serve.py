@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from station_adapters.system.notify import notify
+from station_app.cli.alone import alone
 from station_app.container import prepared
 from station_app.logs import set_up
 from station_app.settings import load_settings
-from station_core.errors import StationError
 
 if TYPE_CHECKING:
     from station_app.settings import Settings
@@ -39,8 +39,8 @@ async def _serve(settings: Settings) -> None:
                 telling = group.create_task(_tell_systemd(serving))
                 await container.station().run(stop, serving)
                 telling.cancel()
-        except* StationError as fatal:
-            raise fatal.exceptions[0] from None  # alone, so that the command line has a sentence and a code for it
+        except ExceptionGroup as failed:
+            raise alone(failed) from None
     notify("STOPPING=1")
 
 

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from station_core.errors import StationError
+
+
+def alone(failed: ExceptionGroup[Exception]) -> Exception:
+    """
+    The first `StationError` of a group by itself, for which the command line has a sentence and a code; else the group.
+
+    To be raised by a plain `except`: what is raised in `except*` before Python 3.11.4 is wrapped in a group again.
+    """
+    facts = failed.subgroup(StationError)
+    while isinstance(facts, ExceptionGroup):
+        facts = facts.exceptions[0]
+    return failed if facts is None else facts

@@ -9,7 +9,7 @@ def alone(failed: ExceptionGroup[Exception]) -> Exception:
 
     To be raised by a plain `except`: what is raised in `except*` before Python 3.11.4 is wrapped in a group again.
     """
-    facts = failed.subgroup(StationError)
-    while isinstance(facts, ExceptionGroup):
-        facts = facts.exceptions[0]
-    return failed if facts is None else facts
+    found: Exception | None = failed.subgroup(StationError)
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return failed if found is None else found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SAMPLED_EVERY: Final = 10.0  # seconds
-WARM_AFTER: Final = 300.0  # seconds of a process: caches and pools are filled then
+WARM_AFTER: Final = 720.0  # seconds of a process: each trouble was there once, each bounded record has been filled
 JUDGED_FROM: Final = 1_800.0  # seconds of a run; a shorter one says too little about its slope
 SLOPE_BOUND: Final = 1.0  # MB an hour
 GROWTH_BOUND: Final = 5  # descriptors or threads
@@ -100,10 +100,10 @@ class Gauge:
             await asyncio.sleep(SAMPLED_EVERY)
 
     def reading(self) -> Reading:
-        """Of the last process; a young one's second half counts as warm."""
+        """Of the last process; in a short run its second half counts as warm."""
         samples = [sample for sample in self.samples if sample.pid == self.samples[-1].pid]
         warm = [sample for sample in samples if sample.at - samples[0].at >= WARM_AFTER]
-        return Reading(warm if len(warm) >= 6 else samples[len(samples) // 2 :])
+        return Reading(max(warm, samples[len(samples) // 2 :], key=len))
 
 
 def _sample(process: psutil.Process) -> Sample:

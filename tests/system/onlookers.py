@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from tests.system.living import LiveSocket, StationProcess
+    from tests.system.living import StationProcess
 
 LOGS_IN_EVERY: Final = 300.0  # seconds; an access token lives 15 minutes
 SILENCE: Final = 300.0  # seconds
@@ -48,10 +48,10 @@ class Record:
 class Sequel:
     """Checks that nothing is missing in one socket's stream, but what a snapshot makes up for."""
 
-    def __init__(self, name: str, live: LiveSocket, record: Record) -> None:
+    def __init__(self, name: str, seq: int, record: Record) -> None:
         self._name = name
         self._record = record
-        self.seq: int = live.snapshot["seq"]
+        self.seq = seq
         self.snapshots = 1
 
     def take(self, message: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ async def watch(station: StationProcess, record: Record, *, batch: bool) -> None
         with contextlib.suppress(OSError, websockets.WebSocketException):
             async with station.live(batch=batch) as live:
                 record.connections += 1
-                sequel = Sequel("batch" if batch else "plain", live, record)
+                sequel = Sequel("batch" if batch else "plain", live.snapshot["seq"], record)
                 while True:
                     sequel.take(await live.next(within=SILENCE))
         await asyncio.sleep(0.5)
@@ -84,7 +84,7 @@ async def read_slowly(station: StationProcess, record: Record) -> int:
     """A socket that reads nothing for a while and then everything; returns how many snapshots it got."""
     async with station.live() as live:
         record.connections += 1
-        sequel = Sequel("slow", live, record)
+        sequel = Sequel("slow", live.snapshot["seq"], record)
         await asyncio.sleep(SLOW_FOR)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SLOW_FOR):

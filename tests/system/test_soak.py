@@ -1,0 +1,64 @@
+"""The judges of the soak: they see what grows and what is missing, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.system.gauges import JUDGED_FROM, Reading, Sample
+from tests.system.onlookers import Record, Sequel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def reading(*, mb_an_hour: float = 0.0, descriptors: int = 0, threads: int = 0) -> Reading:
+    """Half an hour, in which so much is added."""
+    return Reading(
+        [
+            Sample(
+                n * 10.0, 1, 80 + mb_an_hour * n / 360, 5 + threads * n // 180, 20 + descriptors * n // 180, 0, n / 10
+            )
+            for n in range(181)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("grown", "words"),
+    [
+        (reading(), []),
+        (reading(mb_an_hour=0.9, descriptors=5, threads=5), []),
+        (reading(mb_an_hour=1.1), ["Its memory grows by 1.10 MB an hour."]),
+        (reading(descriptors=18), ["Its open descriptors have grown by 12."]),
+        (reading(threads=18), ["Its threads have grown by 12."]),
+    ],
+)
+def test_what_grows_is_told(grown: Reading, words: list[str]) -> None:
+    assert grown.verdict(JUDGED_FROM) == words
+
+
+def test_the_slope_of_a_short_run_is_not_judged() -> None:
+    assert reading(mb_an_hour=50).verdict(JUDGED_FROM - 1) == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "broken"),
+    [
+        ([("device_state_changed", 6), ("pong", None), ("device_state_changed", 7)], 0),
+        ([("device_state_changed", 6), ("snapshot", 90), ("device_state_changed", 91)], 0),
+        ([("device_state_changed", 7)], 1),
+        ([("device_state_changed", 6), ("device_state_changed", 6)], 1),
+        ([("snapshot", 90), ("device_state_changed", 90)], 1),
+        ([("snapshot", 4)], 1),
+    ],
+)
+def test_a_message_that_is_missing_or_doubled_is_told(stream: Sequence[tuple[str, int | None]], broken: int) -> None:
+    record = Record()
+    sequel = Sequel("plain", 5, record)
+    for kind, seq in stream:
+        message: dict[str, Any] = {"type": kind} | ({} if seq is None else {"seq": seq})
+        sequel.take(message)
+
+    assert len(record.broken) == broken

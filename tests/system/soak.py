@@ -41,6 +41,7 @@ TYPES: Final = ("light", "climate", "pir", "switch-pir")
 TROUBLE_EVERY: Final = 60.0  # seconds
 ONLINE_WITHIN: Final = HEARTBEAT + 15.0  # seconds: a device that noticed nothing speaks by its next heartbeat
 TEMPO: Final = 2.0
+SHORTEST: Final = 2.0  # minutes: the first trouble begins a new process, of which some samples are needed
 
 
 @dataclass
@@ -192,6 +193,8 @@ async def main() -> int:
     arguments.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
+    if options.minutes < SHORTEST:
+        arguments.error(f"less than {SHORTEST:g} minutes say nothing")
     # Ctrl-C is asyncio's own; without this a SIGTERM would leave the station behind.
     soaking = asyncio.current_task()
     assert soaking is not None

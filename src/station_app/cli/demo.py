@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +18,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from station_adapters.system.files import private_folder, read_private, write_atomically
-from station_app.cli.alone import alone
-from station_app.container import prepared
+from station_app.cli.running import run_station
 from station_app.logs import set_up
 from station_app.settings import load_settings
 from station_app.simulator.fleet import Fleet
@@ -46,28 +44,14 @@ def demo() -> None:
     folder = Path(os.environ.get("STATION_DATA_DIR") or ".demo").absolute()
     settings = load_settings({"STATION_LOG_LEVEL": "warning", **os.environ, "STATION_DATA_DIR": str(folder)})
     set_up(level=settings.log_level, form=settings.log_format)
-    uvloop.run(_demo(settings))
-
-
-async def _demo(settings: Settings) -> None:
-    stop, serving = asyncio.Event(), asyncio.Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(ending, stop.set)
-    with prepared(settings) as container:
-        try:
-            async with asyncio.TaskGroup() as group:
-                living = group.create_task(_live(container, settings, serving, stop))
-                await container.station().run(stop, serving)
-                living.cancel()
-        except ExceptionGroup as failed:
-            raise alone(failed) from None
+    uvloop.run(run_station(settings, _live))
     print("The demo has ended; its data stays in", settings.data_dir, flush=True)
 
 
-async def _live(container: Container, settings: Settings, serving: asyncio.Event, stop: asyncio.Event) -> None:
+async def _live(container: Container, serving: asyncio.Event, stop: asyncio.Event) -> None:
     """Once the station serves: an owner, devices, and what to try."""
     await serving.wait()
-    home = container.home()
+    home, settings = container.home(), container.settings()
     password = await _owner(home)
     tokens = await _devices(home, settings.data_dir / "demo")
     fleet = Fleet.of(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from station_app.cli.alone import alone
+from station_app.cli.running import alone
 from station_core.errors import SettingInvalid
 
 

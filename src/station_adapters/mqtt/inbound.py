@@ -31,8 +31,7 @@ class Inbound:
     What devices say, from the socket to the services: nothing is awaited, everything is bounded.
 
     A QoS 1 message is acknowledged on the connection that brought it, after the commit that holds its effect, in order.
-    `counts` tells of each message what became of it, by suffix and outcome; reports that were superseded are counted by
-    the intake, as `shed`.
+    `counts` tells of each message what became of it, once, by suffix and outcome.
     """
 
     def __init__(self, home: Home) -> None:
@@ -59,6 +58,7 @@ class Inbound:
                 room=self._room,
                 soon=asyncio.get_running_loop().call_soon,
                 on_roomy=self._roomy,
+                counts=self.counts,
             )
         return self._intake
 

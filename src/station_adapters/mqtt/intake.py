@@ -12,6 +12,7 @@ from station_core.errors import Malformed
 from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from station_adapters.mqtt.topics import Route
@@ -57,7 +58,8 @@ class Intake:
     The bounded queue between the socket and the services; *room* tells whether these can take another message.
 
     From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
-    two; everything else keeps its order and its place, and reading stops when that fills the queue too.
+    two; everything else keeps its order and its place, and reading stops when that fills the queue too. *counts* gets
+    each report that went into another, as (suffix, "superseded").
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class Intake:
         room: Callable[[], bool],
         soon: Callable[[Callable[[], None]], object],
         on_roomy: Callable[[], None],
+        counts: Counter[tuple[str, str]],
     ) -> None:
         self._handle = handle
         self._room = room
         self._soon = soon
         self._on_roomy = on_roomy
+        self._counts = counts
         self._waiting: deque[Message] = deque()
         self._newest: dict[str, Message] = {}  # by external id, only while shedding
         self._shedding = False
@@ -79,7 +83,6 @@ class Intake:
         self._bytes = 0
         self._empty = asyncio.Event()
         self._empty.set()
-        self.shed = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -160,7 +163,7 @@ class Intake:
         older.report = merged
         if message.packet_id:
             older.superseded.append(message.delivery)
-        self.shed += 1
+        self._counts[message.route.suffix, "superseded"] += 1
         return True
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from station_adapters.memory.clock import settled
 from station_adapters.memory.home import MemoryPorts
+from station_adapters.mqtt import intake
 from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.packets import DUP, RETAIN
 from station_core.devices.model import Status
@@ -229,3 +230,26 @@ async def test_what_was_read_is_drained_before_the_end(broker: Broker) -> None:
         await broker.inbound.drained()
 
     assert broker.home.household.devices()[0].state == {"n": 499}
+
+
+async def test_of_each_message_it_counts_what_became_of_it_once(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SHED_FROM", 2)
+    for n in range(5):
+        broker.send("state", b'{"state":{"t":%d}}' % n)
+    broker.send("state", b'{"state":{"t":"\\u0000"}}')
+    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}')
+    broker.send("heartbeat", b'{"status":"online"}')
+    broker.send("heartbeat", b'{"status":"online"}', device="stranger")
+    async with asyncio.timeout(10):
+        await broker.inbound.drained()
+
+    assert broker.inbound.counts == {
+        ("state", "accepted"): 2,
+        ("state", "superseded"): 3,
+        ("state", "malformed"): 1,
+        ("event", "accepted"): 1,
+        ("heartbeat", "accepted"): 1,
+        ("heartbeat", "unknown_device"): 1,
+    }

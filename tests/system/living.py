@@ -43,6 +43,7 @@ class StationProcess:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = (sys.executable, "-m", "station_app")
     http_port: int = field(default_factory=free_port)
     mqtt_port: int = field(default_factory=free_port)
     process: Process | None = None
@@ -73,9 +74,7 @@ class StationProcess:
             **self.environment,
         }
         with (self.folder / "stderr").open("ab") as stderr:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "station_app", "serve", env=environment, stderr=stderr
-            )
+            self.process = await asyncio.create_subprocess_exec(*self.command, "serve", env=environment, stderr=stderr)
         if healthy:
             await self.healthy()
 

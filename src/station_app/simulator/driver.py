@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from station_app.simulator.faults import Fault
 from station_app.simulator.firmware import SUBSCRIPTIONS, Firmware, Phase
 from station_app.simulator.link import Traffic, open_link
 from station_app.simulator.speech import Connect, Disconnect, FactoryReset, Publish
@@ -14,6 +16,7 @@ from station_core.errors import LinkDown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from station_app.simulator.faults import FaultScript
     from station_app.simulator.link import Home, Link
     from station_app.simulator.make import Make
     from station_app.simulator.speech import Output
@@ -27,14 +30,19 @@ class VirtualDevice:
     An ESP32 that lives against a real broker: its firmware, and the connection that the firmware wants.
 
     With a *token* it authenticates as firmware does: user name = client id = external id. `trouble` is why it isn't
-    connected, `forgot` why it has reset itself to the factory's state.
+    connected, `forgot` why it has reset itself to the factory's state. What *faults* it's told to do it does when it's
+    at work, and counts in `done`.
     """
 
-    def __init__(self, make: Make, home: Home, token: str | None = None) -> None:
+    def __init__(self, make: Make, home: Home, token: str | None = None, faults: FaultScript | None = None) -> None:
         self.firmware = Firmware(make)
         self.traffic = Traffic()
         self.trouble: LinkDown | None = None
         self.forgot: str | None = None
+        self.done: Counter[Fault] = Counter()
+        self._faults = faults
+        self._will: Publish | None = None
+        self._late: Publish | None = None
         self._home = home
         self._token = token
         self._link: Link | None = None
@@ -55,6 +63,8 @@ class VirtualDevice:
         """Live until cancelled, and say good-bye then, or until it has forgotten its owner. Another run is a boot."""
         loop = asyncio.get_running_loop()
         try:
+            if self._faults is not None:
+                self._faults.begin(loop.time())
             await self._obey(self.firmware.boot(loop.time()))
             while self.firmware.phase is not Phase.UNPROVISIONED:
                 await self._rest()
@@ -81,6 +91,8 @@ class VirtualDevice:
     async def _rest(self) -> None:
         """Return when there's news or it's time for something."""
         due = min(self.firmware.wakes_at, math.inf if self._link is None else self._link.wakes_at)
+        if self._faults is not None and self._works:
+            due = min(due, self._faults.due_at)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(None if due == math.inf else due):
                 await self._news.wait()
@@ -96,6 +108,35 @@ class VirtualDevice:
         if self._link is not None:
             self._link.tick(loop.time())
         await self._obey(self.firmware.tick(loop.time()))
+        if self._faults is not None and self._works:
+            self._err(self._faults, loop.time())
+
+    @property
+    def _works(self) -> bool:
+        return self._link is not None and self.firmware.phase is Phase.OPERATIONAL
+
+    def _err(self, faults: FaultScript, now: float) -> None:
+        assert self._link is not None
+        if self._late is not None:
+            self._link.publish(self._late)
+            self._late = None
+            self.done[Fault.LATE_WILL] += 1
+        match faults.due(now):
+            case Fault.DROP:
+                self.done[Fault.DROP] += 1
+                self.unplug()
+            case Fault.DUPLICATE if self._link.repeat():
+                self.done[Fault.DUPLICATE] += 1
+            case Fault.RUBBISH:
+                self.done[Fault.RUBBISH] += 1
+                make = self.firmware.make
+                self._link.publish(faults.rubbish(self._home.station_id, make.external_id, make.qos))
+            case Fault.LATE_WILL:
+                self._late = self._will
+                self.firmware.lose_power(now)
+                self.unplug()
+            case _:
+                pass
 
     async def _obey(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
@@ -116,6 +157,7 @@ class VirtualDevice:
         self._stirred.clear()
 
     async def _connect(self, will: Publish) -> None:
+        self._will = will
         try:
             self._link = await open_link(
                 self._home,

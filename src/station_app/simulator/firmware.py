@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from station_app.simulator.make import Tally
-from station_app.simulator.models import model_of
+from station_app.simulator.models import model_of, strands_of
 from station_app.simulator.speech import Connect, Disconnect, FactoryReset, Speech, heard
 
 if TYPE_CHECKING:
@@ -67,7 +67,14 @@ class Firmware:
         self._model = model_of(make.type)
         self.state: dict[str, Value] = dict(self._model.state)
         self._speech = Speech(make)
-        self._chance = Random(f"{make.seed}:{make.external_id}")  # noqa: S311  # a life, not a secret
+        # At its own rate tempo doesn't matter; at tempo 0 nothing happens of itself, at any rate.
+        self._strands = strands_of(self._model, None if make.rate is None else make.tempo / make.rate)
+        # Each strand has chances of its own, so that what the network does changes nobody's life.
+        self._chances = [
+            Random(f"{make.seed}:{make.external_id}:{n}")  # noqa: S311  # a life, not a secret
+            for n in range(len(self._strands))
+        ]
+        self._patience = Random(f"{make.seed}:{make.external_id}:pauses")  # noqa: S311  # same
         self._unknown = 0
         self._reconnect_pause, self._ask_pause = RECONNECT[0], ASK_AGAIN[0]
         self._retries_at = self._beats_at = math.inf
@@ -88,7 +95,8 @@ class Firmware:
         self.tally.boots += 1
         self._reconnect_pause = RECONNECT[0]
         self._strands_at = [
-            now + self._paced(self._chance.uniform(0.0, strand.first)) for strand in self._model.strands
+            now + self._paced(chance.uniform(0.0, strand.first))
+            for strand, chance in zip(self._strands, self._chances, strict=True)
         ]
         return self._connect()
 
@@ -138,6 +146,12 @@ class Firmware:
         self.state.update(changes)
         return self._report(changes) if self.phase is Phase.OPERATIONAL else []
 
+    def lose_power(self, now: float) -> None:
+        """The power fails, there's no last word, and it boots when the power is back."""
+        if self.phase in JOINED:
+            self.tally.disconnections += 1
+            self.phase, self._retries_at = Phase.OFF, now + BOOT
+
     def shut_down(self) -> list[Output]:
         """Power goes off in order."""
         last_words = self._leave() if self.phase in JOINED else []
@@ -177,9 +191,9 @@ class Firmware:
 
     def _live(self, now: float) -> list[Output]:
         outputs = self._beat(now) if now >= self._beats_at else []
-        for index, strand in enumerate(self._model.strands):
+        for index, strand in enumerate(self._strands):
             if now >= self._strands_at[index]:
-                moment = strand.live(self.state, self._chance)
+                moment = strand.live(self.state, self._chances[index])
                 outputs += self._happened(moment)
                 rest = self._paced(moment.rest)
                 # It keeps its beat, but what was slept through isn't made up for.
@@ -260,4 +274,4 @@ class Firmware:
         return seconds / self.make.tempo if self.make.tempo else math.inf
 
     def _jittered(self, pause: float) -> float:
-        return pause * self._chance.uniform(1 - JITTER, 1 + JITTER)
+        return pause * self._patience.uniform(1 - JITTER, 1 + JITTER)

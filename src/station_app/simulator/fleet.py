@@ -78,4 +78,8 @@ class Fleet:
 
 
 def _total(kind: type[T], parts: list[T]) -> T:
-    return kind(**{field.name: sum(getattr(part, field.name) for part in parts) for field in fields(kind)})
+    totals = kind()
+    for part in parts:
+        for field in fields(kind):
+            setattr(totals, field.name, getattr(totals, field.name) + getattr(part, field.name))
+    return totals

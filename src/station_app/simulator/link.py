@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from station_app.simulator import packets
@@ -23,6 +23,7 @@ UNSENT_BOUND: Final = 64 * 1024  # bytes; like the outbox of an ESP32 it's small
 UNACKED_BOUND: Final = 256  # messages
 SUBSCRIPTION_ID: Final = 1
 LAST_ID: Final = 65_535
+DUPLICATE: Final = "duplicate"
 REFUSED: Final = 0x80  # of a subscription
 
 
@@ -45,6 +46,8 @@ class Traffic:
     acknowledged: int = 0
     dropped: int = 0
     received: int = 0
+    suffixes: Counter[str] = field(default_factory=Counter)
+    """Of what was sent; what was sent again is `DUPLICATE`."""
 
 
 async def open_link(
@@ -97,6 +100,7 @@ class Link(asyncio.Protocol):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._unacked: set[int] = set()
         self._last_id = SUBSCRIPTION_ID
+        self._last_packet = b""
         self._pinged = False
         self.wakes_at = self._loop.time() + self._ping_pause
 
@@ -122,8 +126,15 @@ class Link(asyncio.Protocol):
         if self.lost or len(self._unacked) >= UNACKED_BOUND or self._transport.get_write_buffer_size() > UNSENT_BOUND:
             self._traffic.dropped += 1
             return
-        self._traffic.sent += 1
-        self._transport.write(packets.publish(self._addressed(message, self._next_id() if message.qos else 0)))
+        self._last_packet = packets.publish(self._addressed(message, self._next_id() if message.qos else 0))
+        self._send(self._last_packet, message.suffix)
+
+    def repeat(self) -> bool:
+        """Send the last message again, as one whose receipt was lost; tell whether there was one."""
+        if self._last_packet and self.lost is None:
+            self._send(packets.again(self._last_packet), DUPLICATE)
+            return True
+        return False
 
     def tick(self, now: float) -> None:
         """Ask the broker for a sign of life; one that has given none since the last time is given up."""
@@ -191,6 +202,11 @@ class Link(asyncio.Protocol):
         elif (answer := self._answers.pop(kind, None)) is not None and not answer.done():
             answer.set_result(body)
 
+    def _send(self, packet: bytes, kind: str) -> None:
+        self._traffic.sent += 1
+        self._traffic.suffixes[kind] += 1
+        self._transport.write(packet)
+
     async def _asked(self, packet: bytes, kind: int) -> bytes:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answers[kind] = answer
@@ -198,7 +214,8 @@ class Link(asyncio.Protocol):
         return await answer
 
     def _addressed(self, message: Publish, packet_id: int) -> Message:
-        return Message(self._prefix + message.suffix, message.payload, message.qos, message.retain, packet_id)
+        topic = self._prefix + message.suffix if message.topic is None else message.topic
+        return Message(topic, message.payload, message.qos, message.retain, packet_id)
 
     def _next_id(self) -> int:
         while True:

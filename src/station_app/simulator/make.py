@@ -9,8 +9,8 @@ class Make:
     What a device is, from the factory and its provisioning.
 
     *newer* firmware numbers its boots (after *boots* earlier ones) and acknowledges commands. *tempo* makes what goes
-    on in it so many times faster, 0 lets nothing happen of itself; heartbeats and back-off keep their pace. *seed* and
-    the id decide its life.
+    on in it so many times faster, 0 lets nothing happen of itself; heartbeats and back-off keep their pace. *rate*
+    makes it report so many times a second; without, at the pace of its type. *seed* and the id decide its life.
     """
 
     external_id: str
@@ -21,6 +21,7 @@ class Make:
     newer: bool = False
     boots: int = 0
     tempo: float = 1.0
+    rate: float | None = None
     qos: int = 1
     seed: int = 0
 

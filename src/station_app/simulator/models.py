@@ -7,6 +7,7 @@ each plays its end of the wire, and tests see where they differ.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -34,10 +35,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strand:
-    """One thing that goes on in a device: it first stirs after up to *first* seconds, then as each moment says."""
+    """
+    One thing that goes on in a device: it first stirs after up to *first* seconds, then as each moment says.
+
+    A *periodic* one is the telling itself, so it's the one whose pace a device's own rate replaces.
+    """
 
     first: float
     live: Callable[[State, Random], Moment]
+    periodic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,22 @@ def model_of(kind: str) -> Model:
     if kind not in MODELS:
         raise SettingInvalid(f"There is no virtual device of type {kind}, only {', '.join(MODELS)}.")
     return MODELS[kind]
+
+
+def strands_of(model: Model, pause: float | None) -> Sequence[Strand]:
+    """What goes on in a device of this model; with a *pause* it reports each so many seconds, whatever its type."""
+    if pause is None:
+        return model.strands
+    tells = next((strand.live for strand in model.strands if strand.periodic), _as_it_is)
+
+    def told(state: State, chance: Random) -> Moment:
+        return Moment(changes=tells(state, chance).changes, rest=pause)
+
+    return [*(strand for strand in model.strands if not strand.periodic), Strand(first=pause, live=told)]
+
+
+def _as_it_is(state: State, _: Random) -> Moment:
+    return Moment(changes=state, rest=math.inf)
 
 
 def _weather(state: State, chance: Random) -> Moment:
@@ -103,7 +125,7 @@ MODELS: Final[Mapping[str, Model]] = MappingProxyType(
             Model(
                 type="climate",
                 state={"temperature": 21.5, "humidity": 45.0, "pressure": 1013.0},
-                strands=[Strand(first=30.0, live=_weather)],
+                strands=[Strand(first=30.0, live=_weather, periodic=True)],
             ),
             Model(type="pir", state={"motion": False}, strands=[Strand(first=30.0, live=_motion)]),
             Model(

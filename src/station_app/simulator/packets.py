@@ -65,6 +65,11 @@ def publish(message: Message) -> bytes:
     return _packet(PUBLISH | message.qos << 1 | message.retain, _text(message.topic) + packet_id + message.payload)
 
 
+def again(packet: bytes) -> bytes:
+    """A PUBLISH packet as it's sent once more: with DUP, where there's a packet id to know it by."""
+    return bytes([packet[0] | 0x08]) + packet[1:] if packet[0] & 0x06 else packet
+
+
 def puback(packet_id: int) -> bytes:
     """PUBACK, the receipt for a QoS 1 message."""
     return b"\x40\x02" + packet_id.to_bytes(2, "big")

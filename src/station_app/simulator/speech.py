@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Send this; *suffix* is the part of the topic after the device's own."""
+    """Send this; *suffix* is the part of the topic after the device's own, *topic* a whole one in its place."""
 
     suffix: str
     payload: bytes
     qos: int = 0
     retain: bool = False
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         _sync_folder(path.parent)
 
 
-def read_private(path: Path) -> bytes:
+def read_private(path: Path, limit: int = PRIVATE_LIMIT) -> bytes:
     """A file that others can neither read nor write, or raise `SettingInvalid` that says what to do."""
     with disk_errors(path), open(path, "rb", opener=_unblocked) as file:
         mode = os.fstat(file.fileno()).st_mode
@@ -69,8 +69,8 @@ def read_private(path: Path) -> bytes:
             raise SettingInvalid(f"{path} is no file.")
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
             raise SettingInvalid(f"{path} is open to other users: chmod 600 it.")
-        content = file.read(PRIVATE_LIMIT + 1)
-    if len(content) > PRIVATE_LIMIT:
+        content = file.read(limit + 1)
+    if len(content) > limit:
         raise SettingInvalid(f"{path} is too large for what it should hold.")
     return content
 

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App
 
-from station_core.errors import SettingInvalid, StationError, StoreTaken
+from station_core.errors import SettingInvalid, StationError, StoreTaken, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXIT_CODES: Final[Mapping[type[StationError], int]] = {SettingInvalid: 78, StoreTaken: 75}
-"""sysexits.h: EX_CONFIG, the operator has to change something; EX_TEMPFAIL, another station is running."""
+EXIT_CODES: Final[Mapping[type[StationError], int]] = {
+    SettingInvalid: 78,  # sysexits.h: EX_CONFIG, the operator has to change something
+    StoreTaken: 75,  # EX_TEMPFAIL, another station is running
+    Unavailable: 69,  # EX_UNAVAILABLE, what a command needs can't be reached
+    Unauthenticated: 77,  # EX_NOPERM, a password or token doesn't hold
+}
 
 app = App(
     name="station",
@@ -35,6 +39,16 @@ def demo() -> None:
     from station_app.cli.demo import demo as run  # noqa: PLC0415  # see the module
 
     run()
+
+
+app.command(
+    "station_app.cli.simulate:simulate",
+    name="simulate",
+    help="""Run virtual devices against a broker until Ctrl-C or for --seconds, and sum up what they did.
+
+    Exit codes: 0 every device joined its station; 1 some didn't, or were told to forget it; 69 nobody reached the
+    broker, or the station can't be reached; 77 the station refuses the owner; 78 an option has to be changed.""",
+)
 
 
 def main() -> None:

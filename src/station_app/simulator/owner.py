@@ -126,4 +126,4 @@ class Owner:
         except ssl.SSLCertVerificationError as error:
             raise SettingInvalid(f"{self._where} can't be trusted: {error.verify_message}.") from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(f"{self._where} can't be reached: {error or type(error).__name__}.") from error
+            raise Unavailable(f"{self._where} can't be reached: {str(error) or type(error).__name__}.") from error

@@ -43,7 +43,7 @@ def park(
     rate: float | None = None,
     qos: int = 1,
 ) -> list[Make]:
-    """So many devices, numbered from 1, of types in the shares of *mix*; of every ten, *newer* × 10 have newer firmware."""
+    """So many devices, numbered from 1, types in the shares of *mix*; *newer* is the share of newer firmware."""
     chance = Random(f"{seed}:park")  # noqa: S311  # repeatable on purpose
     kinds = _allotted(count, mix)
     fresh = [n < round(count * newer) for n in range(count)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from station_app.simulator.faults import Fault
-from station_app.simulator.firmware import Phase
 
 if TYPE_CHECKING:
     from station_app.simulator.fleet import Fleet
@@ -21,7 +20,7 @@ FORGOT: Final = "forgot its owner"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Totals over all devices; *joined* were at work at least once, *working* are now; *sent* is by kind of message."""
+    """Totals over all devices; *joined* were at work at least once, *working* at the end; *sent* is by kind."""
 
     seconds: float
     cpu_seconds: float
@@ -63,26 +62,31 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ]
 
 
-def report_of(fleet: Fleet, joined: set[str], *, devices: int, seconds: float, cpu_seconds: float) -> Report:
-    """How it is with a fleet that is to have so many *devices*."""
+def report_of(fleet: Fleet, *, devices: int, working: int, seconds: float, cpu_seconds: float) -> Report:
+    """What a fleet that was to have so many *devices* has done; *working* were at work at the end."""
     tally, traffic = fleet.tally(), fleet.traffic()
     faults: Counter[str] = Counter(dict.fromkeys(Fault, 0))
     errors: Counter[str] = Counter()
+    joined = 0
     for device in fleet:
         faults.update(device.done)
         if device.forgot is not None:
             errors[FORGOT] += 1
-        if device.external_id not in joined:
+        if device.firmware.tally.heartbeats:  # it beats as soon as it's welcome
+            joined += 1
+        else:
             errors[NEVER_JOINED] += 1
             if device.trouble is not None:
                 errors[str(device.trouble)] += 1
+    if missing := devices - len(fleet):
+        errors[NEVER_JOINED] += missing
     return Report(
         seconds=round(seconds, 3),
         cpu_seconds=round(cpu_seconds, 3),
         devices=devices,
         types=dict(Counter(device.firmware.make.type for device in fleet)),
-        joined=len(joined),
-        working=fleet.phases()[Phase.OPERATIONAL],
+        joined=joined,
+        working=working,
         connections=tally.connections,
         reconnects=sum(max(0, device.firmware.tally.connections - 1) for device in fleet),
         sent=dict(sorted(traffic.suffixes.items())),

@@ -38,6 +38,7 @@ bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.ingest
 	$(PY) -m bench.command
 	$(PY) -m bench.power_cut
+	$(PY) -m bench.simulate
 
 torture: setup ## kill the station and its database 200 times in the middle of writing; about 15 minutes a database
 	$(PY) -m tests.system.torture --rounds 200

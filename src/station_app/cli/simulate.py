@@ -60,7 +60,7 @@ def simulate(
     fault_rate: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
     station: str | None = None,
     owner_email: str | None = None,
-    password_file: Path | None = None,
+    password_file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     token_file: Path | None = None,
     ca_file: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -223,7 +223,8 @@ def _tokens(path: Path | None) -> dict[str, str]:
 def _home(url: str, station_id: str, tls: ssl.SSLContext | None) -> Home:
     parts = urlsplit(url)
     try:
-        host, port = parts.hostname, parts.port or PORTS[parts.scheme]
+        usual = PORTS[parts.scheme]
+        host, port = parts.hostname, parts.port or usual
     except (ValueError, KeyError):
         host, port = None, 0
     if not host:

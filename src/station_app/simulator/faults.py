@@ -92,7 +92,7 @@ _RUBBISH: Final = (
     ("{own}/state", b'{"state": {"name": "\\u0000"}}'),
     ("{own}/state", b'{"state": {"name": "' + b"x" * _OVER + b'"}}'),
     ("{own}/handshake", b'{"type": 7, "firmwareVersion": "1.0"}'),
-    ("{own}/event", b'{"event": "no_such_event", "data": {}}'),
+    ("{own}/event", b'{"event": 7, "data": []}'),
     ("{own}/heartbeat", b'{"status": "sleeping"}'),
     ("{own}/telemetry", b'{"state": {}}'),
     ("{own}/state/more", b'{"state": {}}'),

@@ -12,6 +12,7 @@ StationError
 │   └── DeviceUnknown        device_unknown
 ├── Conflict                 conflict
 │   ├── ExternalIdTaken      external_id_taken
+│   ├── ZoneNameTaken        zone_name_taken
 │   └── DeviceOffline        device_offline
 ├── TooLarge                 too_large
 ├── RateLimited              rate_limited
@@ -109,6 +110,13 @@ class ExternalIdTaken(Conflict):
 
     code = "external_id_taken"
     fact = "Another device bears this external id."
+
+
+class ZoneNameTaken(Conflict):
+    """Another zone bears this name, in whatever case."""
+
+    code = "zone_name_taken"
+    fact = "Another zone bears this name."
 
 
 class DeviceOffline(Conflict):

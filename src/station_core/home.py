@@ -12,6 +12,7 @@ from station_core.devices.service import DeviceService
 from station_core.devices.strangers import Strangers
 from station_core.devices.types import TYPES
 from station_core.devices.watch import CommandWatch
+from station_core.devices.zones import Zones
 from station_core.events import EventBus
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
@@ -97,6 +98,7 @@ class Home:
             clock=clock,
             randomness=randomness,
         )
+        self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
         self.access = AccessService(
             store=identities, passwords=passwords, tokens=tokens, clock=clock, randomness=randomness
         )
@@ -104,6 +106,7 @@ class Home:
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
         await self.household.load(self._types)
+        await self.zones.load()
         await self.access.load()
         self._store_is(None)
 

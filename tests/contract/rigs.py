@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import asyncpg
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.memory.devices import MemoryDeviceStore
@@ -17,7 +17,8 @@ from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.migrations import upgrade
-from station_adapters.sql.tables import device_types, journal, metadata, station, zones
+from station_adapters.sql.tables import device_types, journal, metadata, station
+from station_core.devices.zones import Zone
 from station_core.errors import StoreFull, StoreUnavailable
 from tests.servers.fault_proxy import FaultProxy
 
@@ -141,7 +142,7 @@ class MemoryStores:
 
     async def add_zone(self) -> str:
         zone = str(uuid.uuid4())
-        self.devices.zones.add(zone)
+        await self.devices.add_zone(Zone(id=zone, name=f"Zone {zone}"))
         return zone
 
     async def type_ids(self) -> list[str]:
@@ -168,7 +169,7 @@ class SqlStores:
 
     async def add_zone(self) -> str:
         zone = str(uuid.uuid4())
-        await self.database.run(lambda connection: connection.execute(insert(zones).values(id=zone, name="Zone")))
+        await self.devices.add_zone(Zone(id=zone, name=f"Zone {zone}"))
         return zone
 
     async def type_ids(self) -> list[str]:

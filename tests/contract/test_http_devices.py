@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from station_core.devices.zones import Zone
 from station_core.identity.model import Role
 from tests.contract.http_rig import AT, LAMP, problem, serving
 
@@ -60,7 +61,7 @@ async def test_an_external_id_is_given_once(rig: HttpRig) -> None:
 
 async def test_a_device_goes_into_a_zone_that_is_there(rig: HttpRig) -> None:
     await rig.log_in()
-    rig.ports.store.zones.add("kitchen")
+    await rig.ports.store.add_zone(Zone(id="kitchen", name="kitchen"))
 
     there = await rig.http.post("/api/devices", json={**LAMP, "zoneId": "kitchen"})
     nowhere = await rig.http.post("/api/devices", json={**LAMP, "externalId": "other", "zoneId": "attic"})
@@ -71,7 +72,7 @@ async def test_a_device_goes_into_a_zone_that_is_there(rig: HttpRig) -> None:
 
 async def test_of_a_device_only_what_is_named_is_changed(rig: HttpRig) -> None:
     await rig.log_in(Role.ADMIN)
-    rig.ports.store.zones.add("kitchen")
+    await rig.ports.store.add_zone(Zone(id="kitchen", name="kitchen"))
     device_id, _ = await rig.add()
     path = f"/api/devices/{device_id}"
 

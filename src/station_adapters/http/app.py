@@ -17,6 +17,7 @@ from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
 from station_adapters.http.sockets import live_route
+from station_adapters.http.zones import zone_routes
 from station_core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def create_app(home: Home, store: DeviceStore, hub: LiveHub) -> Litestar:
             health_routes(home),
             auth_routes(home, guards),
             device_routes(home, guards),
+            zone_routes(home, guards),
             activity_routes(home, store, guards),
             device_side_routes(home, guards),
             live_route(home, hub),

@@ -37,9 +37,10 @@ def device_routes(home: Home, guards: Guards) -> Router:
     types = [device_type_out(kind) for kind in home.devices.types]
 
     @get("/api/devices", before_request=guards.member, sync_to_thread=False)
-    def devices() -> list[DeviceOut]:
-        """All, by name."""
-        return [device_out(device) for device in home.household.devices()]
+    def devices(zone_id: Annotated[str | None, QueryParameter(name="zoneId")] = None) -> list[DeviceOut]:
+        """All, or those in a zone, by name."""
+        found = home.household.devices() if zone_id is None else home.zones.devices(zone_id)
+        return [device_out(device) for device in found]
 
     @get("/api/devices/{device_id:str}", before_request=guards.member, sync_to_thread=False)
     def device(device_id: FromPath[str]) -> DeviceOut:

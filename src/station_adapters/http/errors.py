@@ -36,6 +36,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.DeviceUnknown: 404,
     facts.Conflict: 409,
     facts.ExternalIdTaken: 409,
+    facts.ZoneNameTaken: 409,
     facts.DeviceOffline: 409,
     facts.TooLarge: 413,
     facts.RateLimited: 429,

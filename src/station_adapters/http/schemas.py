@@ -69,6 +69,26 @@ class DevicePatch(msgspec.Struct, rename="camel"):
     zone_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class ZoneIn(msgspec.Struct):
+    """A zone to add, or its other name."""
+
+    name: str
+
+
+class ZoneOut(msgspec.Struct):
+    """A zone of the home."""
+
+    id: str
+    name: str
+
+
+class ZonePage(msgspec.Struct, rename="camel"):
+    """Some zones by name; the cursor asks for those after them."""
+
+    items: list[ZoneOut]
+    next_cursor: str | None
+
+
 class Sent(msgspec.Struct, rename="camel"):
     """What became of a command: the broker has it, or the device has shown its effect."""
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from station_core.devices.activity import Activity, ActivityPage, line
 from station_core.devices.model import Status
 from station_core.devices.ports import Loaded
-from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, Malformed, NotFound
+from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, Malformed, NotFound, ZoneNameTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from station_core.clock import Randomness
     from station_core.devices.credentials import Credential
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.devices.types import DeviceType
+    from station_core.devices.zones import Zone
     from station_core.errors import StationError
     from station_core.journal import Batch, Delivery
 
@@ -32,7 +34,7 @@ class MemoryDeviceStore:
     """
     A `DeviceStore` without a database; what it holds outlives the station that uses it, as a disk would.
 
-    `trouble` is what every call raises while it is set, instead of having an effect; `zones` are the zones that exist.
+    `trouble` is what every call raises while it is set, instead of having an effect.
     """
 
     def __init__(self, randomness: Randomness) -> None:
@@ -44,7 +46,7 @@ class MemoryDeviceStore:
         self._last_batch = 0
         self._deliveries: list[tuple[int, Delivery]] = []
         self.types: Sequence[DeviceType] = ()
-        self.zones: set[str] = set()
+        self._zones: dict[str, Zone] = {}
         self.trouble: StationError | None = None
 
     async def load(self) -> Loaded:
@@ -101,6 +103,34 @@ class MemoryDeviceStore:
             self.types = tuple(types)
 
         await self._atomic(keep)
+
+    async def zones(self) -> Sequence[Zone]:
+        """See `DeviceStore`."""
+        return await self._atomic(lambda: list(self._zones.values()))
+
+    async def add_zone(self, zone: Zone) -> None:
+        """See `DeviceStore`."""
+        await self._atomic(lambda: self._put_zone(zone))
+
+    async def rename_zone(self, zone: Zone) -> None:
+        """See `DeviceStore`."""
+
+        def rename() -> None:
+            self._check_zone(zone.id)
+            self._put_zone(zone)
+
+        await self._atomic(rename)
+
+    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+        """See `DeviceStore`."""
+
+        def remove() -> None:
+            self._check_zone(zone_id)
+            del self._zones[zone_id]
+            for device in [d for d in self._devices.values() if d.zone_id == zone_id]:
+                self._devices[device.id] = replace(device, zone_id=None, updated_at=at)
+
+        await self._atomic(remove)
 
     async def activities(
         self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
@@ -172,8 +202,13 @@ class MemoryDeviceStore:
         except KeyError:
             raise DeviceUnknown from None
 
+    def _put_zone(self, zone: Zone) -> None:
+        if any(other.folded == zone.folded and other.id != zone.id for other in self._zones.values()):
+            raise ZoneNameTaken
+        self._zones[zone.id] = zone
+
     def _check_zone(self, zone_id: str | None) -> None:
-        if zone_id is not None and zone_id not in self.zones:
+        if zone_id is not None and zone_id not in self._zones:
             raise NotFound("There is no such zone.")
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql import zones
 from station_adapters.sql.batch import is_id, rows, unpack
 from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
@@ -17,6 +18,7 @@ from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, N
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.devices.types import DeviceType
+    from station_core.devices.zones import Zone
     from station_core.journal import Batch
 
 
@@ -121,6 +124,22 @@ class SqlDeviceStore:
                 connection.execute(insert(device_types), known)
 
         await self._database.run(replace)
+
+    async def zones(self) -> Sequence[Zone]:
+        """See `DeviceStore`."""
+        return await zones.all_zones(self._database)
+
+    async def add_zone(self, zone: Zone) -> None:
+        """See `DeviceStore`."""
+        await zones.add_zone(self._database, zone)
+
+    async def rename_zone(self, zone: Zone) -> None:
+        """See `DeviceStore`."""
+        await zones.rename_zone(self._database, zone)
+
+    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+        """See `DeviceStore`."""
+        await zones.remove_zone(self._database, zone_id, at)
 
     async def activities(
         self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None

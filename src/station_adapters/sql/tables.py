@@ -124,6 +124,7 @@ zones = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("name_folded", Text, unique=True, index=True),  # always there: SQLite can't add a column that must be
 )
 
 devices = Table(
@@ -175,6 +176,8 @@ device_events = Table(
     Column("device_type", Text),
     Column("created_at", Instant, nullable=False),
     Index(None, "device_id", "seq"),
+    Index(None, "event_type", "seq"),
+    Index(None, "created_at"),
 )
 
 journal = Table(

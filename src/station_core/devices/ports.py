@@ -7,11 +7,13 @@ from station_core.journal import Keeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from station_core.devices.activity import ActivityPage
     from station_core.devices.credentials import Account, Credential
     from station_core.devices.model import Device
     from station_core.devices.types import DeviceType
+    from station_core.devices.zones import Zone
     from station_core.events import Event
     from station_core.journal import Delivery
     from station_core.values import Value
@@ -71,6 +73,22 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
 
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """Keep exactly these device types."""
+        ...
+
+    async def zones(self) -> Sequence[Zone]:
+        """All zones, in no particular order."""
+        ...
+
+    async def add_zone(self, zone: Zone) -> None:
+        """Keep a new zone; raise `ZoneNameTaken` when another bears its folded name."""
+        ...
+
+    async def rename_zone(self, zone: Zone) -> None:
+        """Keep the zone's name; raise `NotFound`, or as `add_zone`."""
+        ...
+
+    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+        """Forget the zone; devices that were in it are in none, `updated_at` *at*. Raise `NotFound`."""
         ...
 
     async def activities(

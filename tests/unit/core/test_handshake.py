@@ -6,6 +6,7 @@ import pytest
 
 from station_core.devices.events import DeviceHandshakeReceived, DeviceUpdated
 from station_core.devices.model import Introduction
+from station_core.devices.zones import Zone
 from station_core.errors import Malformed
 from station_core.values import INT_BOUND
 from tests.unit.core.living import PORTRAIT, STATION, kept, listening, living
@@ -62,7 +63,7 @@ async def test_a_handshake_that_no_database_could_keep_is_malformed(home: Home, 
 
 async def test_an_update_shows_a_device_under_the_name_it_was_given_meanwhile(ports: MemoryPorts, home: Home) -> None:
     device = await living(home)
-    ports.store.zones.add("hall")
+    await ports.store.add_zone(Zone(id="hall", name="hall"))
     told = home.bus.subscribe(DeviceUpdated, bound=10)
 
     receipt = home.devices.handshake("lamp", PORTRAIT)

@@ -8,6 +8,7 @@ import pytest
 from station_adapters.memory.clock import settled
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceStateChanged, DeviceUpdated
 from station_core.devices.types import TYPES
+from station_core.devices.zones import Zone
 from station_core.errors import (
     BrokerUnavailable,
     DeviceUnknown,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 async def test_an_added_device_is_stored_known_admitted_and_told(ports: MemoryPorts, home: Home) -> None:
-    ports.store.zones.add("hall")
+    await ports.store.add_zone(Zone(id="hall", name="hall"))
     told = listening(home)
 
     device, token = await home.household.add(external_id="lamp", name="  Lamp ", type_id="light", zone_id="hall")
@@ -147,7 +148,7 @@ async def test_what_listeners_begin_with_is_what_was_told(ports: MemoryPorts, ho
 
 async def test_a_device_is_renamed_and_moved_and_each_alone(ports: MemoryPorts, home: Home) -> None:
     device = await living(home)
-    ports.store.zones.add("hall")
+    await ports.store.add_zone(Zone(id="hall", name="hall"))
     told = home.bus.subscribe(DeviceUpdated, bound=10)
 
     moved = await home.household.update(device.id, zone_id="hall")

@@ -184,6 +184,27 @@ async def test_deliveries_are_kept_in_order_until_they_are_of_no_use(stores: Sto
     assert rest.deliveries == [(3, 31), (3, 30), (4, 40)]
 
 
+async def test_a_wholly_empty_batch_is_kept_for_what_it_forgets_alone(stores: StoreRig) -> None:
+    lamp = await added(stores.devices)
+    await stores.devices.commit(batch(1, tells(lamp, {"n": 1}), deliveries=[(1, 10), (2, 20)]))
+    await stores.devices.commit(batch(2, deliveries=[(3, 30)]))
+    for _ in range(2):
+        await stores.devices.commit(batch(3, oldest=2))
+    await stores.reopen()
+    some = await stores.devices.load()
+    await stores.devices.commit(batch(4, oldest=4))
+    await stores.reopen()
+    none = await stores.devices.load()
+    await stores.devices.commit(batch(5, deliveries=[(1, 10)]))
+    anew = await stores.devices.load()
+
+    assert (some.last_batch, some.deliveries) == (3, [(3, 30)])
+    assert (none.last_batch, none.deliveries) == (4, [])
+    assert (anew.last_batch, anew.deliveries) == (5, [(1, 10)])
+    assert anew.devices == [lamp]
+    assert await actions(stores.devices) == [{"action": "press", "n": 1}]
+
+
 async def test_a_large_batch_is_kept_whole_and_in_order(stores: StoreRig) -> None:
     devices = [await added(stores.devices, f"lamp-{n}") for n in range(20)]
     changes = [tells(devices[n % 20], {"n": n}) for n in range(2_000)]

@@ -18,7 +18,7 @@ test: setup ## everything: checks, unit, contract and system tests, PostgreSQL i
 	@$(MAKE) --no-print-directory check
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest tests/unit -q
-	$(PY) -m coverage report --fail-under=95
+	$(PY) -m coverage report --fail-under=100
 	$(PY) -m pytest tests/contract tests/system -q
 
 unit: setup ## the unit tests alone

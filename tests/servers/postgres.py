@@ -29,14 +29,15 @@ class Postgres:
     """
     A real PostgreSQL on a free port of the loopback; the port stays the same over restarts.
 
-    *settings* are lines of postgresql.conf. Bound to no event loop: one server may serve tests that each have their
-    own.
+    *settings* are lines of postgresql.conf; all it has is on *disk*, if there is one. Bound to no event loop: one
+    server may serve tests that each have their own.
     """
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, disk: Path | None = None) -> None:
         self.host = "127.0.0.1"
         self.port = 0
         self._settings = settings
+        self._disk = disk
         self._files: contextlib.ExitStack
         self._folder: Path
         self._programs: Path
@@ -51,7 +52,7 @@ class Postgres:
 
     async def __aenter__(self) -> Self:
         with contextlib.ExitStack() as files:
-            self._folder = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
+            self._folder = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="postgres-", dir=self._disk)))
             self._programs = _programs(self._folder)
             _give_away(self._folder)
             await asyncio.to_thread(self._make_cluster)

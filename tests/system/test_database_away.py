@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
@@ -15,10 +14,11 @@ import pytest
 
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import Postgres
+from tests.servers.small_disk import fill, make_room, mounted, small_disk
 from tests.system.living import STATION_ID, StationProcess, station_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.system
@@ -178,47 +178,42 @@ async def test_while_the_database_is_away_memory_serves_and_nothing_is_lost(
     assert order == list(range(201))
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of its own that is soon full."""
-    folder.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "station", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+async def lived_through(
+    station: StationProcess, writer: Writer, lamp: str, ballast: Path
+) -> tuple[httpx.Response, httpx.Response, dict[str, Any], dict[str, Any]]:
+    """A full disk, until there is room again: what was refused, what was sent, what was read, and what /health said."""
+    fill(ballast)
+    async with asyncio.timeout(60):
         while True:
-            file.write(b"x" * 65_536)
+            body = {"externalId": f"x{writer.sent}", "name": "X" * 90, "type": "pir"}
+            refused = await station.call("POST", "/api/devices", json=body)
+            if refused.status_code != 201:
+                break
+            await writer.tell(20)
+    await writer.tell(200)
+    async with asyncio.timeout(20):
+        while (told := await ready(station))["http"] == 200:
+            await asyncio.sleep(0.1)
+    read = await station.device(lamp)
+    sent = await station.call("POST", f"/api/devices/{lamp}/command", json={"action": "toggle"})
+    make_room(ballast)
+    await kept(station, lamp, writer.sent, RECOVERED_WITHIN)
+    async with asyncio.timeout(RECOVERED_WITHIN):
+        while (await ready(station))["http"] != 200:
+            await asyncio.sleep(0.1)
+    return refused, sent, read, told
 
 
 async def test_on_a_full_disk_reads_and_control_go_on_and_it_recovers_when_there_is_room(tmp_path: Path) -> None:
     if os.geteuid() != 0 and "CI" not in os.environ:
         pytest.skip("only root may mount a small disk; CI does")
-    with ExitStack() as disks:
-        data = disks.enter_context(small_disk(tmp_path / "data", "12m"))
+    with mounted(tmp_path / "data", "12m") as data:
         async with Mosquitto() as broker, station_in(tmp_path, STATION_MQTT_URL=broker.url) as station:
             added = await station.add("lamp")
             writer = Writer(station, broker)
             await writer.tell(1)
             await kept(station, added["id"], 1)
-            ballast = data / "ballast"
-            fill(ballast)
-            async with asyncio.timeout(30):
-                while True:
-                    body = {"externalId": f"x{writer.sent}", "name": "X" * 90, "type": "pir"}
-                    refused = await station.call("POST", "/api/devices", json=body)
-                    if refused.status_code != 201:
-                        break
-                    await writer.tell(20)
-            await writer.tell(50)
-            read = await station.device(added["id"])
-            sent = await station.call("POST", f"/api/devices/{added['id']}/command", json={"action": "toggle"})
-            ballast.unlink()
-            await kept(station, added["id"], writer.sent, RECOVERED_WITHIN)
+            refused, sent, read, told = await lived_through(station, writer, added["id"], data / "ballast")
             order = await numbers(station, added["id"])
             code = await station.stop()
 
@@ -226,5 +221,24 @@ async def test_on_a_full_disk_reads_and_control_go_on_and_it_recovers_when_there
     assert "retry-after" in refused.headers
     assert read["externalId"] == "lamp"
     assert sent.status_code == 200
+    assert not told["parts"]["store"]["up"]
+    assert order == list(range(writer.sent))
+    assert code == 0
+
+
+async def test_the_disk_of_postgresql_fills_up_and_nothing_is_lost(tmp_path: Path) -> None:
+    with small_disk("160m") as disk:
+        async with Postgres(disk=disk) as server, living(tmp_path, server) as (station, writer, lamp):
+            refused, sent, read, told = await lived_through(station, writer, lamp, disk / "ballast")
+            again = await station.call("POST", "/api/devices", json={"externalId": "x", "name": "X", "type": "pir"})
+            order = await numbers(station, lamp)
+            code = await station.stop()
+
+    assert (refused.status_code, refused.json()["code"]) == (507, "store_full")
+    assert "retry-after" in refused.headers
+    assert read["externalId"] == "lamp"
+    assert sent.status_code == 200
+    assert not told["parts"]["store"]["up"]
+    assert again.status_code == 201
     assert order == list(range(writer.sent))
     assert code == 0

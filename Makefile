@@ -37,6 +37,7 @@ format: setup ## let ruff put things in order
 bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.ingest
 	$(PY) -m bench.command
+	$(PY) -m bench.metrics
 	$(PY) -m bench.power_cut
 	$(PY) -m bench.simulate
 

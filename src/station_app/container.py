@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from dependency_injector import containers, providers
@@ -11,6 +12,8 @@ from station_adapters.credentials.passwords import Argon2Passwords
 from station_adapters.http.app import create_app
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
+from station_adapters.http.traffic import Traffic
+from station_adapters.metrics.exposition import Exposition
 from station_adapters.mosquitto.broker import ForeignBroker, MosquittoBroker
 from station_adapters.mosquitto.files import Listener, Login
 from station_adapters.mqtt.address import BrokerAddress
@@ -108,9 +111,20 @@ class Container(containers.DeclarativeContainer):
     )
     inbound = providers.Singleton(Inbound, home)
     hub = providers.Singleton(LiveHub, home)
+    traffic = providers.Singleton(Traffic)
+    figures = providers.Singleton(
+        Exposition,
+        home=home,
+        inlet=inbound,
+        link=link,
+        live=hub,
+        answers=traffic,
+        database=database,
+        version=providers.Callable(version, "station"),
+    )
     server = providers.Singleton(
         HttpServer,
-        providers.Singleton(create_app, home, device_store, hub),
+        providers.Singleton(create_app, home, device_store, hub, traffic=traffic, figures=figures),
         settings.provided.http_host,
         settings.provided.http_port,
     )

@@ -92,6 +92,7 @@ class Supervisor:
                 pause, told = first, None
             if told != (told := (type(failure), str(failure))):  # once on loss, not on each attempt
                 log.warning("worker begins again", extra={"worker": name, "reason": str(failure)})
+            self._health.restarts[name] += 1
             failures.append(now)
             if part is not None:
                 self._health.tell(part, up=False, detail=str(failure))

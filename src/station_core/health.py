@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -38,13 +39,18 @@ VITAL: Final = (STORE, MQTT)
 
 
 class Health:
-    """What is up and what isn't, told by whoever knows; a part that goes or comes back is an event."""
+    """
+    What is up and what isn't, told by whoever knows; a part that goes or comes back is an event.
+
+    `restarts` counts by its name how often each worker had to begin again.
+    """
 
     def __init__(self, bus: EventBus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
         self._parts: dict[str, Part] = {}
         self.phase = Phase.STARTING
+        self.restarts: Counter[str] = Counter()
 
     @property
     def parts(self) -> Mapping[str, Part]:

@@ -52,6 +52,16 @@ async def test_work_that_raises_leaves_nothing_and_the_next_is_done(sql_stores: 
     assert (await sql_stores.devices.load()).last_batch == 0
 
 
+async def test_a_database_knows_how_large_it_is(sql_stores: SqlStores) -> None:
+    before = await sql_stores.database.size()
+    await sql_stores.database.run(lambda connection: connection.execute(text("CREATE TABLE ballast (weight text)")))
+    await sql_stores.database.run(
+        lambda connection: connection.execute(text("INSERT INTO ballast VALUES (:w)"), [{"w": "kg" * 1_000}] * 500)
+    )
+
+    assert await sql_stores.database.size() > before > 4096
+
+
 async def test_reading_changes_nothing(sql_stores: SqlStores) -> None:
     def write(connection: Connection) -> None:
         connection.execute(text("UPDATE journal SET last_batch = 9"))

@@ -16,18 +16,27 @@ from station_adapters.http.door import Door
 from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
+from station_adapters.http.metrics import metrics_routes
 from station_adapters.http.sockets import live_route
+from station_adapters.http.traffic import Traffic
 from station_adapters.http.zones import zone_routes
 from station_core.errors import NotFound
 
 if TYPE_CHECKING:
     from station_adapters.http.live import LiveHub
+    from station_adapters.http.metrics import Figures
     from station_core.devices.ports import DeviceStore
     from station_core.home import Home
 
 
-def create_app(home: Home, store: DeviceStore, hub: LiveHub) -> Litestar:
-    """The station's HTTP side (docs/protocols.md §4); *store* is asked for the activity feed alone."""
+def create_app(
+    home: Home, store: DeviceStore, hub: LiveHub, *, traffic: Traffic | None = None, figures: Figures | None = None
+) -> Litestar:
+    """
+    The station's HTTP side (docs/protocols.md §4); *store* is asked for the activity feed alone.
+
+    *traffic* counts the requests; without *figures* there is no /metrics.
+    """
     guards = guards_of(home)
     app = Litestar(
         route_handlers=[
@@ -38,6 +47,7 @@ def create_app(home: Home, store: DeviceStore, hub: LiveHub) -> Litestar:
             activity_routes(home, store, guards),
             device_side_routes(home, guards),
             live_route(home, hub),
+            *([] if figures is None else [metrics_routes(figures, guards)]),
         ],
         exception_handlers=HANDLERS,
         after_exception=[log_socket_bug],
@@ -46,7 +56,7 @@ def create_app(home: Home, store: DeviceStore, hub: LiveHub) -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Door(app.asgi_handler, home.health)
+    app.asgi_handler = Door(app.asgi_handler, home.health, home.clock, traffic or Traffic())
     return app
 
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from litestar.enums import ScopeType
 
-from station_adapters.http.errors import PROBLEM_JSON, problem_of
+from station_adapters.http.errors import PROBLEM_JSON, STATUS, problem_of
 from station_core.errors import Starting, Unavailable
 from station_core.health import Phase
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+    from station_adapters.http.traffic import Traffic
+    from station_core.clock import Clock
     from station_core.errors import StationError
     from station_core.health import Health
 
@@ -34,9 +36,11 @@ class Door:
     Plain ASGI, so that it stands before the routes and costs next to nothing.
     """
 
-    def __init__(self, inside: ASGIApp, health: Health) -> None:
+    def __init__(self, inside: ASGIApp, health: Health, clock: Clock, traffic: Traffic) -> None:
         self._inside = inside
         self._health = health
+        self._clock = clock
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in or refuse."""
@@ -47,13 +51,14 @@ class Door:
         else:
             await self._inside(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        began = self._clock.monotonic()
+        status = 0
 
         async def seal(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
@@ -61,8 +66,12 @@ class Door:
             await self._inside(scope, receive, seal)
         except asyncio.CancelledError:
             # The server ends and waits no longer for this answer; the task is the request's own, so it ends here.
-            if not begun:
+            if not status:
+                status = STATUS[Unavailable]
                 await _refuse(scope, send, stopping())
+        finally:
+            if status:
+                self._traffic.answered(scope, status, self._clock.monotonic() - began)
 
 
 def stopping() -> Unavailable:

@@ -68,7 +68,7 @@ class LiveHub:
     The one stream that all live sockets get: one subscription, every message numbered and encoded once.
 
     A socket begins with a snapshot of what the stream has told so far, and follows on from its number. A slow socket
-    is never waited for, see `Subscriber`.
+    is never waited for, see `Subscriber`. `dropped` counts the events that came too fast for it to tell.
     """
 
     def __init__(self, home: Home, leases: ScanLeases | None = None) -> None:
@@ -78,6 +78,7 @@ class LiveHub:
         self._behind: deque[Event] = deque()
         self._seq = 0
         self._dropped = 0
+        self.dropped = 0
         self.leases: ScanLeases = leases or NoScan()
 
     async def run(self) -> None:
@@ -110,6 +111,12 @@ class LiveHub:
     def full(self) -> bool:
         """Whether no more sockets can subscribe."""
         return sum(1 for listener in self._listeners if listener.subscriber is not None) >= SOCKETS
+
+    @property
+    def sockets(self) -> tuple[int, int]:
+        """How many are open: those that have shown who they are, and those that haven't yet."""
+        known = sum(1 for listener in self._listeners if listener.subscriber is not None)
+        return known, len(self._listeners) - known
 
     def leave(self, listener: Listener) -> None:
         """It was closed."""
@@ -151,6 +158,7 @@ class LiveHub:
 
     def _restart_after_a_gap(self) -> None:
         if self._news is not None and self._news.dropped != self._dropped:
+            self.dropped += self._news.dropped - self._dropped
             self._dropped = self._news.dropped
             for listener in self._listeners:
                 if listener.subscriber is not None:

@@ -88,6 +88,11 @@ class Intake:
         return len(self._waiting)
 
     @property
+    def weight(self) -> int:
+        """Bytes of payloads that wait."""
+        return self._bytes
+
+    @property
     def full(self) -> bool:
         """Whether the socket should not be read."""
         return len(self._waiting) >= FULL_AT or self._bytes >= BYTES

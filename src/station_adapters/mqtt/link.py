@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class MqttLink:
-    """The `DeviceLink` over MQTT, and the worker that holds the session with the broker."""
+    """The `DeviceLink` over MQTT, and the worker that holds the session with the broker; `sessions` counts these."""
 
     def __init__(self, address: BrokerAddress, client_id: str) -> None:
         self._address = address
         self._client_id = client_id
         self._connection: Connection | None = None
+        self.sessions = 0
 
     async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
         """See `DeviceLink`."""
@@ -44,6 +45,7 @@ class MqttLink:
             try:
                 await connection.subscribe(topics.SUBSCRIPTIONS)
                 self._connection = connection
+                self.sessions += 1
                 inbound.hears()
                 subscribed.set()
                 await connection.ended()

@@ -55,6 +55,13 @@ class Database(ABC):
         """Return when the database answers."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
 
+    async def size(self) -> int:
+        """Bytes that it takes; raise what `read` raises."""
+        sqlite = self.dialect == "sqlite"
+        pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        question = text(pages if sqlite else "SELECT pg_database_size(current_database())")
+        return int(await self.read(lambda connection: connection.execute(question).scalar_one()))
+
     async def close(self) -> None:
         """Let go of all connections; what runs comes to its end first, what comes later is refused."""
         if not self._closed:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from station_core.devices.events import DeviceCommandSent
 from station_core.devices.ports import DeviceChange
-from station_core.errors import CommandInvalid, DeviceOffline, Malformed
+from station_core.errors import CommandInvalid, DeviceOffline, Malformed, StationError
 from station_core.journal import JOURNAL_BOUND
+from station_core.measures import SECONDS, Distribution
 from station_core.values import object_weight
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class CommandService:
     Commands to devices.
 
     They go out also while the store is away; once the journal is at its bound they leave no activity, which is counted
-    in `unkept`.
+    in `unkept`. `outcomes` tells what became of all that were wanted, "sent" or the error's code; `seconds` how long it
+    took until the broker had those that were sent.
     """
 
     def __init__(
@@ -81,6 +84,8 @@ class CommandService:
         self._station_id = station_id
         self._keeps = True
         self.unkept = 0
+        self.outcomes: Counter[str] = Counter()
+        self.seconds = Distribution(SECONDS)
 
     async def send(self, device_id: str, command: Mapping[str, Value], *, actor: Actor) -> str:
         """
@@ -89,6 +94,17 @@ class CommandService:
         Raise `DeviceUnknown`, `CommandInvalid` (the type knows no such action, or not with such parameters),
         `DeviceOffline`, or `BrokerUnavailable`. What was sent is journalled; nobody waits for that.
         """
+        began = self._clock.monotonic()
+        try:
+            command_id = await self._send(device_id, command, actor)
+        except StationError as error:
+            self.outcomes[error.code] += 1
+            raise
+        self.outcomes["sent"] += 1
+        self.seconds.observe(self._clock.monotonic() - began)
+        return command_id
+
+    async def _send(self, device_id: str, command: Mapping[str, Value], actor: Actor) -> str:
         cell = self._registry.known(device_id)
         try:
             object_weight(command)

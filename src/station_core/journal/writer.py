@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 from station_core.errors import ChangeRefused, Malformed, StationError, StoreFull, StoreUnavailable
 from station_core.journal.batch import Batch, C
 from station_core.journal.deliveries import Deliveries
+from station_core.measures import SECONDS, SIZES, Distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -59,6 +60,8 @@ class Journal(Generic[C]):
         self.weight = 0
         self.commits = 0
         self.refused = 0
+        self.batch_sizes = Distribution(SIZES)  # changes of what was committed
+        self.commit_seconds = Distribution(SECONDS)
 
     def resume(self, last_number: int, deliveries: Sequence[Delivery]) -> None:
         """Go on after the last batch that the store has on record, with the deliveries on record, oldest first."""
@@ -185,6 +188,7 @@ class Journal(Generic[C]):
             batch.oldest = self._deliveries.record(batch.number, batch.deliveries)
         pause, longest = BACK_OFF
         while True:
+            began = self._clock.monotonic()
             try:
                 await self._keeper.commit(batch)
             except (StoreUnavailable, StoreFull) as trouble:
@@ -193,6 +197,8 @@ class Journal(Generic[C]):
                 pause = min(pause * 2, longest)
             else:
                 self.commits += 1
+                self.commit_seconds.observe(self._clock.monotonic() - began)
+                self.batch_sizes.observe(len(batch.changes))
                 self._troubled(None)
                 self._on_kept(batch.changes)
                 return

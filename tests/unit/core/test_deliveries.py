@@ -82,6 +82,47 @@ async def test_a_session_begun_anew_forgets_all_that_is_on_record_or_waits() -> 
     assert desk.shelf.on_record == [(1, 9)]
 
 
+async def test_the_store_forgets_a_session_that_is_over_though_nothing_follows() -> None:
+    desk = Desk()
+    async with desk.at_work() as journal:
+        journal.append("a", (1, 7))
+        await journal.drained()
+        journal.forget_deliveries()
+        await journal.drained()
+
+    assert desk.shelf.on_record == []
+    assert journal.commits == 2
+
+
+async def test_a_session_begun_anew_with_nothing_on_record_costs_no_commit() -> None:
+    desk = Desk()
+    async with desk.at_work() as journal:
+        journal.forget_deliveries()
+        await journal.drained()
+
+    assert journal.commits == 0
+
+
+async def test_a_message_without_effect_is_on_record_too() -> None:
+    desk = Desk()
+    async with desk.at_work() as journal:
+        journal.pass_by((1, 7))
+        await journal.drained()
+
+    assert journal.delivered((1, 7))
+    assert desk.shelf.on_record == [(1, 7)]
+
+
+async def test_after_a_restart_only_what_the_store_has_on_record_was_delivered() -> None:
+    desk = Desk()
+    desk.journal.append("a", (1, 7))
+
+    desk.journal.resume(3, [(2, 8)])
+
+    assert not desk.journal.delivered((1, 7))
+    assert desk.journal.delivered((2, 8))
+
+
 async def test_what_a_batch_with_a_refused_change_brought_is_on_record_too() -> None:
     desk = Desk("c")
     for packet_id, word in enumerate("abc", 1):
@@ -144,3 +185,19 @@ async def test_a_lost_answer_puts_nothing_on_record_twice() -> None:
         await journal.drained()
 
     assert desk.shelf.on_record == [(1, 7)]
+
+
+async def test_an_id_stays_as_long_as_one_of_its_messages_is_on_record() -> None:
+    desk = Desk()
+    known = []
+    async with desk.at_work() as journal:
+        for _ in range(3):
+            journal.append("", (1, 7))
+            await journal.drained()
+        for packet_id in range(2, DELIVERIES_KEPT + 2):
+            journal.append("", (packet_id, 7))
+            if packet_id >= DELIVERIES_KEPT - 1:
+                await journal.drained()
+                known.append(journal.delivered((1, 7)))
+
+    assert known == [True, True, False]

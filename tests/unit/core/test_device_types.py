@@ -150,3 +150,12 @@ def test_a_foreign_parameter_is_named_but_not_at_length() -> None:
         BY_ID["light"].command({"action": "toggle", "x" * 1_000: 1})
 
     assert len(str(raised.value)) < 100
+
+
+def test_what_each_flip_is_called_is_as_in_the_protocol() -> None:
+    assert {t.id: dict(t.derived) for t in TYPES} == {
+        "climate": {},
+        "pir": {("motion", True): "motion_detected", ("motion", False): "motion_cleared"},
+        "switch-pir": {("motion", True): "motion_detected", ("motion", False): "motion_cleared"},
+        "light": {("on", True): "turned_on", ("on", False): "turned_off"},
+    }

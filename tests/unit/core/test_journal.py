@@ -27,6 +27,13 @@ async def test_a_change_is_kept_told_and_then_its_receipt_resolves() -> None:
     assert told_by_then == ["a"]
 
 
+async def test_a_journal_that_never_had_anything_to_keep_is_drained() -> None:
+    desk = Desk()
+
+    async with asyncio.timeout(10):
+        await desk.journal.drained()
+
+
 async def test_what_comes_while_a_commit_is_in_flight_makes_one_batch() -> None:
     desk = Desk()
     async with desk.at_work() as journal:
@@ -249,6 +256,21 @@ async def test_a_few_heavy_changes_fill_the_journal_too() -> None:
 
     assert not journal.full
     assert journal.weight == 0
+
+
+@pytest.mark.parametrize(("left", "when"), [(WEIGHT_BOUND // 4, 0), (WEIGHT_BOUND // 4 - 1, WEIGHT_BOUND // 4 - 1)])
+async def test_edges_are_called_when_half_of_the_weight_that_stopped_them_is_gone(left: int, when: int) -> None:
+    desk = Desk()
+    calls: list[int] = []
+    desk.journal.append("a", weight=WEIGHT_BOUND // 2)
+    async with desk.at_work() as journal:
+        await asyncio.sleep(0)
+        journal.append("b", weight=left)
+        journal.when_roomy(lambda: calls.append(journal.weight))
+        await journal.drained()
+
+    assert desk.shelf.batches == [["a"], ["b"]]
+    assert calls == [when]
 
 
 async def _fails(journal: Journal[str], receipt: Batch[str], error: type[StationError]) -> StationError:

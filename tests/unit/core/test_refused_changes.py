@@ -109,6 +109,20 @@ async def test_a_device_removed_meanwhile_stays_away(ports: FastidiousPorts) -> 
         assert home.journal.refused == 3
 
 
+async def test_a_device_that_was_heard_is_reached_though_what_it_said_is_refused(ports: FastidiousPorts) -> None:
+    async with ports.running() as home:
+        device = await living(home)
+        await kept(home.devices.heartbeat("lamp"))
+        await kept(home.devices.last_will("lamp"))
+        cell = home.registry.known(device.id)
+        after_the_will = home.presence.reachable(cell)
+        await kept(home.devices.report_state("lamp", {"on": "poison"}))
+
+        assert home.household.device(device.id).status is Status.OFFLINE
+        assert not after_the_will
+        assert home.presence.reachable(cell)
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(

@@ -106,7 +106,7 @@ async def test_a_device_removed_meanwhile_ends_the_wait(ports: MemoryPorts, home
         home.watch.send(lamp.id, TOGGLE, actor=SYSTEM, within=WITHIN), home.household.remove(lamp.id), turns=25
     )
 
-    assert not effect
+    assert effect is False
     assert ports.clock.monotonic() == 0
 
 
@@ -142,6 +142,21 @@ async def test_one_too_many_who_wants_to_wait_comes_back_at_once(ports: MemoryPo
 
     assert not effect
     assert home.bus._subscriptions == []
+
+
+async def test_who_has_waited_makes_place_for_one_other(ports: MemoryPorts, home: Home, lamp: Device) -> None:
+    for _ in range(2):
+        assert not await applied(ports, home, lamp, TOGGLE)
+    async with asyncio.TaskGroup() as group:
+        sending = [
+            group.create_task(home.watch.send(lamp.id, TOGGLE, actor=SYSTEM, within=WITHIN))
+            for _ in range(WATCHERS + 2)
+        ]
+        await settled()
+        waiting = sum(not task.done() for task in sending)
+        await ports.clock.advance(WITHIN)
+
+    assert waiting == WATCHERS
 
 
 async def test_while_the_store_is_away_a_command_counts_as_sent(ports: MemoryPorts, home: Home, lamp: Device) -> None:

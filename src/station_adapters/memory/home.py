@@ -14,6 +14,8 @@ from station_core.home import Home
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from station_core.devices.ports import DeviceLink
+
 
 class MemoryPorts:
     """Every port in memory: keep one over several homes to see what a restart does."""
@@ -28,12 +30,12 @@ class MemoryPorts:
         self.link = MemoryLink()
         self.door = MemoryDoor()
 
-    def home(self, station_id: str = "memory") -> Home:
-        """The core over these ports."""
+    def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
+        """The core over these ports, or over a *link* of your own."""
         return Home(
             store=self.store,
             identities=self.identities,
-            link=self.link,
+            link=self.link if link is None else link,
             door=self.door,
             passwords=self.passwords,
             tokens=self.tokens,
@@ -43,9 +45,9 @@ class MemoryPorts:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Home]:
+    async def running(self, *, link: DeviceLink | None = None) -> AsyncIterator[Home]:
         """A home that was loaded, hears and runs; ended at once on leaving, as by a power cut."""
-        home = self.home()
+        home = self.home(link=link)
         await home.load()
         home.presence.hearing()
         home.health.tell(MQTT, up=True)

@@ -25,6 +25,7 @@ StationError
 ├── LinkDown                 link_down            a worker's connection ended
 ├── StoreTaken               store_taken          another station holds the store or the data folder
 └── SettingInvalid           setting_invalid      the operator has to change a setting
+    └── StoreNewer           store_newer          a newer program made the database
 """
 
 from __future__ import annotations
@@ -205,3 +206,10 @@ class SettingInvalid(StationError):
 
     code = "setting_invalid"
     fact = "A setting is wrong."
+
+
+class StoreNewer(SettingInvalid):
+    """A newer program made the database; this one leaves it alone."""
+
+    code = "store_newer"
+    fact = "The database is newer than this program."

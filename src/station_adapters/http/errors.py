@@ -50,6 +50,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.LinkDown: 500,
     facts.StoreTaken: 500,
     facts.SettingInvalid: 500,
+    facts.StoreNewer: 500,
 }
 """Of every error in the tree (docs/protocols.md §4)."""
 

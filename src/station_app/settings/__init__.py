@@ -1,7 +1,7 @@
 """All that an operator decides (docs/protocols.md §7): read once at the start, handed on as values."""
 
 from station_app.settings.keys import StationKeys, prepare
-from station_app.settings.load import load_settings
+from station_app.settings.load import examine_settings, load_settings
 from station_app.settings.model import BleTransport, LogFormat, LogLevel, MqttClient, Origin, Secret, Settings
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Secret",
     "Settings",
     "StationKeys",
+    "examine_settings",
     "load_settings",
     "prepare",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from station_app.settings.given import raising
 from station_core import values
 from station_core.devices.types import (
     BUILT_IN,
@@ -23,12 +24,14 @@ from station_core.errors import Malformed, SettingInvalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from station_app.settings.given import Report
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class _Capability(_Table, frozen=True):
+class _Capability(_Strict, frozen=True):
     key: str
     type: Literal["number", "boolean", "string"]
     unit: str | None = None
@@ -36,7 +39,7 @@ class _Capability(_Table, frozen=True):
     max: int | float | None = None
 
 
-class _Parameter(_Table, frozen=True):
+class _Parameter(_Strict, frozen=True):
     name: str
     type: Literal["number", "integer", "boolean", "string"]
     min: int | float | None = None
@@ -44,25 +47,27 @@ class _Parameter(_Table, frozen=True):
     required: bool = True
 
 
-class _Effect(_Table, frozen=True):
+class _Effect(_Strict, frozen=True):
     capability: str
     value: bool | int | float | str | None = None
     parameter: str | None = None
 
 
-class _Command(_Table, frozen=True):
+class _Command(_Strict, frozen=True):
     action: str
     parameters: list[_Parameter] = []
     effect: _Effect | None = None
 
 
-class _Derived(_Table, frozen=True):
+class _Derived(_Strict, frozen=True):
     capability: str
     value: bool
     event: str
 
 
-class _DeviceType(_Table, frozen=True):
+class Table(_Strict, frozen=True):
+    """One table of `[[device_types]]`."""
+
     id: str
     category: str
     periodic: bool
@@ -72,24 +77,25 @@ class _DeviceType(_Table, frozen=True):
     derived: list[_Derived] = []
 
 
-def device_types(tables: list[Any]) -> tuple[DeviceType, ...]:
-    """The types that the tables describe, or raise `SettingInvalid` naming the first table that is wrong and why."""
+def device_types(tables: list[Any], report: Report = raising) -> tuple[DeviceType, ...]:
+    """The types that the tables describe; *report* hears of each table that is wrong, and why."""
     found: list[DeviceType] = []
     taken = {known.id for known in TYPES}
     for number, table in enumerate(tables, start=1):
         try:
             values.value_weight(table)
-            described = msgspec.convert(table, _DeviceType)
+            described = msgspec.convert(table, Table)
             found.append(_checked(described, taken))
         except msgspec.ValidationError as error:
-            raise SettingInvalid(f"[[device_types]], table {number}: {error}.") from None
+            report(SettingInvalid(f"[[device_types]], table {number}: {error}."))
         except Malformed as error:
-            raise SettingInvalid(f"[[device_types]], table {number}: {error}") from None
-        taken.add(described.id)
+            report(SettingInvalid(f"[[device_types]], table {number}: {error}"))
+        else:
+            taken.add(described.id)
     return tuple(found)
 
 
-def _checked(table: _DeviceType, taken: set[str]) -> DeviceType:
+def _checked(table: Table, taken: set[str]) -> DeviceType:
     values.tag(table.id)
     if table.id in taken:
         raise Malformed(f"The id {table.id} is taken.")
@@ -154,7 +160,7 @@ def _fits(kind: Kind, value: bool | float | str) -> bool:  # noqa: FBT001  # a v
     return kind is (Kind.STRING if isinstance(value, str) else Kind.NUMBER)
 
 
-def _derived(table: _DeviceType, capabilities: dict[str, Capability]) -> Mapping[tuple[str, bool], str]:
+def _derived(table: Table, capabilities: dict[str, Capability]) -> Mapping[tuple[str, bool], str]:
     derived: dict[tuple[str, bool], str] = {}
     for row in table.derived:
         capability = capabilities.get(row.capability)

@@ -13,7 +13,11 @@ from station_app.settings.model import Origin
 from station_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeAlias
+
+    Report: TypeAlias = Callable[[SettingInvalid], None]
+    """Is told of each problem, one after another: raises the first, or collects them all."""
 
 PREFIX: Final = "STATION_"
 TABLES: Final = "device_types"
@@ -55,44 +59,52 @@ class Given:
         return self.base / self.text
 
 
-def from_environment(environ: Mapping[str, str], home: Path) -> dict[str, Given]:
+def raising(problem: SettingInvalid) -> None:
+    """The `Report` of who can't go on with a setting that is wrong."""
+    raise problem
+
+
+def from_environment(environ: Mapping[str, str], home: Path, report: Report = raising) -> dict[str, Given]:
     """All `STATION_…` by name; an empty value counts as not given."""
     found = {}
     for written, text in environ.items():
         if not written.startswith(PREFIX):
             continue
         name = written.removeprefix(PREFIX).lower()
-        if name not in NAMES or not written.isupper():
-            raise _unknown(written, name, (variable(known) for known in NAMES), where="")
-        if text:
+        try:
+            if name not in NAMES or not written.isupper():
+                raise _unknown(written, name, (variable(known) for known in NAMES), where="")
             _check_text(written, text)
+        except SettingInvalid as problem:
+            report(problem)
+            continue
+        if text:
             found[name] = Given(label=written, text=text, origin=Origin.ENVIRONMENT, base=Path.cwd(), home=home)
     return found
 
 
-def from_file(path: Path, home: Path) -> tuple[dict[str, Given], list[Any]]:
+def from_file(path: Path, home: Path, report: Report = raising) -> tuple[dict[str, Given], list[Any]]:
     """All settings of a TOML file by name, and its tables of device types."""
-    with disk_errors(path):
-        content = path.read_bytes()
     try:
-        table = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        # The parser's own words hold a place and at most one character, nothing of a secret.
-        reason = "it isn't UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        raise SettingInvalid(f"{path} is no TOML: {reason}.") from None
+        table = _table(path)
+    except SettingInvalid as problem:
+        report(problem)
+        return {}, []
     types = table.pop(TABLES, [])
     if not isinstance(types, list):
-        raise SettingInvalid(f"{TABLES} in {path} has to be tables: write [[{TABLES}]] before each.")
+        report(SettingInvalid(f"{TABLES} in {path} has to be tables: write [[{TABLES}]] before each."))
+        types = []
     found = {}
     for name, value in table.items():
-        if name not in NAMES:
-            raise _unknown(name, name.lower().removeprefix(PREFIX.lower()), (*NAMES, TABLES), where=f" in {path}")
-        if name == "config":
-            raise SettingInvalid(f"config in {path}: a settings file can't name another; use {PREFIX}CONFIG.")
         label = f"{name} in {path}"
-        text = _text(label, name, value)
-        if text:
+        try:
+            _check_name(label, name, path)
+            text = _text(label, name, value)
             _check_text(label, text)
+        except SettingInvalid as problem:
+            report(problem)
+            continue
+        if text:
             found[name] = Given(label=label, text=text, origin=Origin.FILE, base=path.parent, home=home)
     return found, types
 
@@ -102,7 +114,7 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def overlaid(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> dict[str, Given]:
+def overlaid(inner: Mapping[str, Given], outer: Mapping[str, Given], report: Report = raising) -> dict[str, Given]:
     """*outer* over *inner*, then what each `…_FILE` holds; outside, either of the two names hides both inside."""
     pairs = [{name, f"{name}_file"} for name in sorted(SECRETS)]
     hidden = {name for pair in pairs if pair & set(outer) for name in pair}
@@ -111,9 +123,24 @@ def overlaid(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> dict[str
         if (pointer := found.get(f"{name}_file")) is None:
             continue
         if name in found:
-            raise SettingInvalid(f"Both {found[name].label} and {pointer.label} are given: keep one of them.")
-        found[name] = replace(pointer, text=_secret(pointer), origin=Origin.FILE)
+            report(SettingInvalid(f"Both {found[name].label} and {pointer.label} are given: keep one of them."))
+            continue
+        try:
+            found[name] = replace(pointer, text=_secret(pointer), origin=Origin.FILE)
+        except SettingInvalid as problem:
+            report(problem)
     return found
+
+
+def _table(path: Path) -> dict[str, Any]:
+    with disk_errors(path):
+        content = path.read_bytes()
+    try:
+        return tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        # The parser's own words hold a place and at most one character, nothing of a secret.
+        reason = "it isn't UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise SettingInvalid(f"{path} is no TOML: {reason}.") from None
 
 
 def _secret(pointer: Given) -> str:
@@ -127,6 +154,13 @@ def _secret(pointer: Given) -> str:
     if not text:
         raise SettingInvalid(f"{pointer.label}: {path} is empty.")
     return text
+
+
+def _check_name(label: str, name: str, path: Path) -> None:
+    if name not in NAMES:
+        raise _unknown(name, name.lower().removeprefix(PREFIX.lower()), (*NAMES, TABLES), where=f" in {path}")
+    if name == "config":
+        raise SettingInvalid(f"{label}: a settings file can't name another; use {PREFIX}CONFIG.")
 
 
 def _text(label: str, name: str, value: object) -> str:

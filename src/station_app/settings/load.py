@@ -14,7 +14,7 @@ from station_core.errors import SettingInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from station_app.settings.given import Given
+    from station_app.settings.given import Given, Report
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -39,22 +39,33 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
     Raise `SettingInvalid` for the first one that is wrong, by a sentence that says what to change. Writes nothing.
     """
+    return _load(environ, given.raising)
+
+
+def examine_settings(environ: Mapping[str, str]) -> tuple[Settings, list[SettingInvalid]]:
+    """As `load_settings`, but with all that is wrong; the default stands in for what can't be used."""
+    problems: list[SettingInvalid] = []
+    return _load(environ, problems.append), problems
+
+
+def _load(environ: Mapping[str, str], report: Report) -> Settings:
     home = Path(environ.get("HOME") or Path.home())
-    outer = given.from_environment(environ, home)
-    config = _config(outer, home)
-    inner, tables = ({}, []) if config is None else given.from_file(config, home)
-    read = _Reader(given.overlaid(inner, outer))
+    outer = given.from_environment(environ, home, report)
+    config = _config(outer, home, report)
+    inner, tables = ({}, []) if config is None else given.from_file(config, home, report)
+    read = _Reader(given.overlaid(inner, outer, report), report)
     settings = _settings(read, config, home, tables)
     if settings.embedded and (settings.http_host, settings.http_port) == (settings.mqtt_host, settings.mqtt_port):
-        raise SettingInvalid(f"STATION_HTTP_PORT and STATION_MQTT_PORT are both {settings.http_port}: change one.")
+        report(SettingInvalid(f"STATION_HTTP_PORT and STATION_MQTT_PORT are both {settings.http_port}: change one."))
     return settings
 
 
 class _Reader:
     """Reads settings by name and remembers where each came from."""
 
-    def __init__(self, found: dict[str, Given]) -> None:
+    def __init__(self, found: dict[str, Given], report: Report) -> None:
         self.found = found
+        self.report = report
         self.origins = {given.variable(name): Origin.DEFAULT for name in sorted(given.NAMES)}
         self.origins |= {given.variable(name): value.origin for name, value in found.items()}
 
@@ -66,7 +77,8 @@ class _Reader:
         try:
             return check(value.text)
         except checks.Unfit as reason:
-            raise SettingInvalid(f"{value.label} {reason}.") from None
+            self.report(SettingInvalid(f"{value.label} {reason}."))
+            return default
 
     def path(self, name: str) -> Path | None:
         """A path, absolute."""
@@ -109,34 +121,42 @@ def _settings(read: _Reader, config: Path | None, home: Path, tables: list[Any])
         agent_token=read.secret("agent_token"),
         log_level=read("log_level", checks.one_of(*LogLevel), LogLevel.INFO),
         log_format=read("log_format", checks.one_of(*LogFormat), None),
-        device_types=device_types(tables),
+        device_types=device_types(tables, read.report),
         origins=read.origins,
         warnings=(*([ANONYMOUS] if anonymous else []), *_exposed(read, config, data_dir)),
     )
 
 
-def _config(outer: dict[str, Given], home: Path) -> Path | None:
+def _config(outer: dict[str, Given], home: Path, report: Report) -> Path | None:
     if (named := outer.get("config")) is not None:
         return named.path()
     folder = outer["data_dir"].path() if "data_dir" in outer else home / DATA_DIR
     path = folder / CONFIG_NAME
-    with disk_errors(path):
-        return path if path.is_file() else None
+    try:
+        with disk_errors(path):
+            return path if path.is_file() else None
+    except SettingInvalid as problem:
+        report(problem)
+        return None
 
 
 def _certificates(read: _Reader, *, needed: bool) -> Path | None:
     path = read.path("cloud_ca_file")
     if path is not None and needed:
-        with disk_errors(path):
-            path.open("rb").close()
+        try:
+            with disk_errors(path):
+                path.open("rb").close()
+        except SettingInvalid as problem:
+            read.report(problem)
     return path
 
 
 def _exposed(read: _Reader, config: Path | None, data_dir: Path) -> Iterator[str]:
     """What the settings file tells to others; in the data folder nobody gets at it."""
-    if config is None or config.parent == data_dir or not config.stat().st_mode & stat.S_IROTH:
-        return
-    for name in sorted(given.SECRETS):
-        value = read.found.get(name)
-        if value is not None and value.origin is Origin.FILE and f"{name}_file" not in read.found:
-            yield f"{value.label} can be read by all users of this machine: chmod 600 the file."
+    told = [
+        value.label
+        for name, value in sorted(read.found.items())
+        if name in given.SECRETS and value.origin is Origin.FILE and f"{name}_file" not in read.found
+    ]
+    if config is not None and told and config.parent != data_dir and config.stat().st_mode & stat.S_IROTH:
+        yield from (f"{label} can be read by all users of this machine: chmod 600 the file." for label in told)

@@ -13,7 +13,7 @@ import pytest
 
 from station_app.cli import EXIT_CODES
 from station_app.station import STOP_WITHIN
-from station_core.errors import SettingInvalid
+from station_core.errors import SettingInvalid, StoreNewer
 
 ROOT: Final = Path(__file__).parents[3]
 UNIT: Final = ROOT / "deploy" / "station.service"
@@ -27,11 +27,11 @@ def unit() -> configparser.ConfigParser:
     return parser
 
 
-def test_it_comes_back_after_every_end_but_that_for_a_wrong_setting(unit: configparser.ConfigParser) -> None:
+def test_it_comes_back_after_every_end_but_those_that_only_the_operator_mends(unit: configparser.ConfigParser) -> None:
     service = unit["Service"]
 
     assert (service["Type"], service["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("notify", "always", "0")
-    assert service["RestartPreventExitStatus"] == str(EXIT_CODES[SettingInvalid])
+    assert service["RestartPreventExitStatus"] == f"{EXIT_CODES[StoreNewer]} {EXIT_CODES[SettingInvalid]}"
 
 
 def test_it_may_end_in_its_own_order(unit: configparser.ConfigParser) -> None:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from station_app.cli import EXIT_CODES, app, exit_code
+from station_core.errors import StationError, StoreNewer, StoreUnavailable
+
+if TYPE_CHECKING:
+    from tests.unit.app.command import Terminal
+
+HEAVY = {"litestar", "sqlalchemy", "alembic", "uvicorn", "aiomqtt", "structlog", "dependency_injector", "argon2"}
+COMMANDS = [
+    ("serve",),
+    ("demo",),
+    ("openapi",),
+    ("config", "show"),
+    ("config", "check"),
+    ("config", "schema"),
+    ("db", "status"),
+    ("db", "upgrade"),
+    ("db", "downgrade"),
+]
+
+
+def test_help_loads_nothing_that_only_a_station_needs() -> None:
+    question = (
+        "import sys\nfrom station_app.cli import main\ntry: main(['--help'])\n"
+        "except SystemExit: print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+
+    assert "Commands" in ended.stdout
+    assert not {name.partition(".")[0] for name in ended.stderr.split()} & HEAVY
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_each_command_has_help_with_its_exit_codes(station: Terminal, words: tuple[str, ...]) -> None:
+    ended = station(*words, "--help")
+
+    assert ended.code == 0
+    assert "Exit codes: 0" in ended.out
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words[0] not in {"serve", "demo"}], ids=" ".join)
+def test_each_command_that_answers_has_examples_and_answers_in_json(station: Terminal, words: tuple[str, ...]) -> None:
+    ended = station(*words, "--help")
+
+    assert f"• station {' '.join(words)}" in ended.out
+    assert "--json" in ended.out
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["serve", "--what"], ["db", "downgrade"], ["config", "show", "more"]])
+def test_a_wrong_command_line_has_its_own_code(station: Terminal, words: list[str]) -> None:
+    ended = station(*words)
+
+    assert (ended.code, ended.out) == (64, "")
+    assert ended.err
+
+
+def test_the_nearest_kind_of_an_error_gives_the_code() -> None:
+    assert exit_code(StoreNewer()) == 65
+    assert exit_code(StoreUnavailable()) == 69
+    assert exit_code(StationError()) == 1
+
+
+def test_all_codes_are_in_the_help() -> None:
+    told = str(app.help_epilogue)
+
+    assert all(f"{code} " in told for code in EXIT_CODES.values())
+
+
+def test_the_openapi_document_is_printed_without_a_station(station: Terminal) -> None:
+    told, text = station("openapi", "--json"), station("openapi")
+
+    assert told.json["openapi"].startswith("3.1")
+    assert "/api/devices" in told.json["paths"]
+    assert json.loads(text.out) == told.json
+
+
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    command = f"{sys.executable} -m station_app openapi | true"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert ended.stderr == ""
+
+
+def test_all_codes_and_commands_are_in_the_documents() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+
+    assert all(f"\n| {code} | " in page for code in EXIT_CODES.values())
+    assert all(f"\n| `station {' '.join(words)}" in page for words in COMMANDS)

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from station_app.masking import mask_secrets
+from station_app.settings.model import LogLevel
+from station_core.correlation import request_id
+from station_core.errors import Malformed
+
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 QUIET: Final = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "station.mqtt.client": logging.CRITICAL}
 """Loggers of libraries whose chatter says what the station's own logs say better."""
@@ -20,22 +25,44 @@ def set_up(*, level: str, form: str | None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _correlated,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Rich tracebacks show the values of local variables, passwords among them.
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                mask_secrets,
+                *last,
+            ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    set_level(level)
     for name, at_least in QUIET.items():
         logging.getLogger(name).setLevel(at_least)
+
+
+def set_level(level: str) -> None:
+    """Say more or less from now on; raise `Malformed` for a level that there isn't."""
+    try:
+        known = LogLevel(level.lower())
+    except ValueError:
+        raise Malformed(f"A log level is one of {', '.join(LogLevel)}.") from None
+    logging.getLogger().setLevel(known.upper())
+
+
+def _correlated(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    if (of_request := request_id.get()) is not None:
+        event.setdefault("request_id", of_request)
+    return event

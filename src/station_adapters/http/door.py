@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from litestar.enums import ScopeType
 
 from station_adapters.http.errors import PROBLEM_JSON, STATUS, problem_of
+from station_core.correlation import request_id
 from station_core.errors import Starting, Unavailable
 from station_core.health import Phase
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from station_core.errors import StationError
     from station_core.health import Health
 
+log = logging.getLogger("station.http")
+
 HEADERS: Final = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -25,6 +31,9 @@ HEADERS: Final = [
     (b"x-frame-options", b"DENY"),
 ]
 """What every answer bears."""
+
+REQUEST_ID: Final = b"x-request-id"
+_WELL_FORMED: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 ALWAYS_OPEN: Final = "/health/"
 
@@ -43,7 +52,14 @@ class Door:
         self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in or refuse."""
+        """Let in or refuse; whatever is logged and answered meanwhile bears the request's id."""
+        token = request_id.set(_id_of(scope))
+        try:
+            await self._pass(scope, receive, send)
+        finally:
+            request_id.reset(token)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._health.phase is not Phase.SERVING and not scope["path"].startswith(ALWAYS_OPEN):
             await _refuse(scope, send, Starting() if self._health.phase is Phase.STARTING else stopping())
         elif scope["type"] == ScopeType.HTTP:
@@ -59,7 +75,7 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *HEADERS]
+                message["headers"] = [*message["headers"], *_headers()]
             await send(message)
 
         try:
@@ -71,7 +87,22 @@ class Door:
                 await _refuse(scope, send, stopping())
         finally:
             if status:
-                self._traffic.answered(scope, status, self._clock.monotonic() - began)
+                seconds = self._clock.monotonic() - began
+                self._traffic.answered(scope, status, seconds)
+                log.debug(
+                    "request answered",
+                    extra={"method": scope["method"], "path": scope["path"], "status": status, "seconds": seconds},
+                )
+
+
+def _id_of(scope: Scope) -> str:
+    """The id that the caller gave, if it's one; else a new one."""
+    given = [value for name, value in scope["headers"] if name == REQUEST_ID]
+    return given[0].decode() if len(given) == 1 and _WELL_FORMED.fullmatch(given[0]) else token_hex(8)
+
+
+def _headers() -> list[tuple[bytes, bytes]]:
+    return [*HEADERS, (REQUEST_ID, (request_id.get() or "").encode())]
 
 
 def stopping() -> Unavailable:
@@ -85,6 +116,6 @@ async def _refuse(scope: Scope, send: Send, error: StationError) -> None:
     content = msgspec.json.encode(body)
     fields = {"content-type": PROBLEM_JSON, "content-length": str(len(content)), **headers}
     encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
-    start = {"type": f"{kind}.start", "status": body.status, "headers": [*encoded, *HEADERS]}
+    start = {"type": f"{kind}.start", "status": body.status, "headers": [*encoded, *_headers()]}
     await send(start)  # type: ignore[arg-type]  # Litestar types the extension's messages one by one
     await send({"type": f"{kind}.body", "body": content, "more_body": False})  # type: ignore[arg-type,misc]  # same

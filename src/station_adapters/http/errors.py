@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.utils import normalize_path
 
 from station_core import errors as facts
+from station_core.correlation import request_id
 from station_core.errors import RateLimited, StationError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 class Problem(msgspec.Struct, rename="camel"):
-    """RFC 9457; `status_code`, `error` and `message` say the same for older clients."""
+    """RFC 9457; `status_code`, `error` and `message` say the same for older clients; `request_id` leads to the logs."""
 
     type: str
     title: str
@@ -85,6 +86,7 @@ class Problem(msgspec.Struct, rename="camel"):
     status_code: int
     error: str
     message: str
+    request_id: str | msgspec.UnsetType
 
 
 def problem(status: int, code: str, detail: str, path: str) -> Problem:
@@ -100,6 +102,7 @@ def problem(status: int, code: str, detail: str, path: str) -> Problem:
         status_code=status,
         error=title,
         message=detail,
+        request_id=request_id.get() or msgspec.UNSET,
     )
 
 

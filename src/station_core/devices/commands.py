@@ -116,6 +116,10 @@ class CommandService:
         device, command_id = cell.device, self._randomness.uuid()
         wire = {**command, "commandId": command_id} if device.acks else command
         await self._link.send(device.station_id or self._station_id, device.external_id, wire)
+        log.debug(
+            "command sent",
+            extra={"device_id": device.id, "external_id": device.external_id, "command_id": command_id},
+        )
         # The device may have reported, or been removed, while the broker took the command.
         present = self._registry.get(device_id)
         device = device if present is None else present.device

@@ -34,9 +34,13 @@ class Acknowledger(Protocol):
 
 
 class Message:
-    """A message that waits; *packet_id* is 0 at QoS 0, `report` is decoded ahead only when it superseded others."""
+    """
+    A message that waits; *packet_id* is 0 at QoS 0.
 
-    __slots__ = ("came_by", "flags", "packet_id", "payload", "report", "route", "superseded")
+    `report` is decoded ahead, and takes in others, only in overload; `weight` bounds its size in bytes of JSON then.
+    """
+
+    __slots__ = ("came_by", "flags", "packet_id", "payload", "report", "route", "superseded", "weight")
 
     def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         self.route = route
@@ -45,6 +49,7 @@ class Message:
         self.flags = flags
         self.came_by = came_by
         self.report: dict[str, Any] | None = None
+        self.weight = 0
         self.superseded: list[Delivery] = []
 
     @property
@@ -156,21 +161,26 @@ class Intake:
         if older is None or (message.flags | older.flags) & DUP or older.came_by is not message.came_by:
             return False
         try:
-            before = read_state(older.payload).state if older.report is None else older.report
+            if older.report is None:
+                state = read_state(older.payload).state
+                older.weight = object_weight(state, 2)
+                older.report = state
             report = read_state(message.payload).state
-            merged = {**before, **report}
-            if len(merged) > MAX_KEYS or object_weight(merged) > MAX_MESSAGE:
-                return False
+            weight = older.weight + object_weight(report, 2)
         except Malformed:
             return False  # each gets its own verdict in its turn
-        if any(_flips(before.get(key, new), new) for key, new in report.items()):
-            return False
-        older.report = merged
+        before = older.report
+        for key, new in report.items():
+            old = before.get(key, new)
+            if old is not new and (isinstance(old, bool) or isinstance(new, bool)):
+                return False
+        if weight > MAX_MESSAGE or len(before) + len(report) > MAX_KEYS:
+            merged = {**before, **report}
+            if len(merged) > MAX_KEYS or (weight := object_weight(merged, 2)) > MAX_MESSAGE:
+                return False
+        before.update(report)
+        older.weight = weight
         if message.packet_id:
             older.superseded.append(message.delivery)
         self._counts[message.route.suffix, "superseded"] += 1
         return True
-
-
-def _flips(before: object, new: object) -> bool:
-    return before is not new and (isinstance(before, bool) or isinstance(new, bool))

@@ -163,7 +163,16 @@ def test_without_room_nothing_is_handled_until_it_is_scheduled_again(bench: Benc
     assert bench.reports() == [{"t": 1}]
 
 
-@pytest.mark.parametrize("wrong", [b"{", b'{"state": []}', b'{"state":{"t":9223372036854775808}}'])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"{",
+        b'{"state": []}',
+        b'{"state":{"t":9223372036854775808}}',
+        b'{"state":{"t":' + b"[" * 31 + b"]" * 31 + b"}}",
+    ],
+    ids=["none of JSON", "no object", "beyond 64 bits", "nested too deep"],
+)
 def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -> None:
     for n in range(4):
         bench.offer({"t": n}, f"d{n}")
@@ -173,6 +182,22 @@ def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -
 
     assert [m.payload for m in bench.handled].count(wrong) == 1
     assert {"t": 5} in [m.report for m in bench.handled]
+
+
+def test_reports_become_one_only_as_far_as_one_report_may_go(bench: Bench) -> None:
+    keys = {f"k{n}": n for n in range(127)}
+    large, other = ({f"{name}{n}": "x" * 4_000 for n in range(10)} for name in "ab")
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    bench.offer(keys, "d0")
+    bench.offer({"t": 5, "one more": 1}, "d0")
+    bench.offer(large, "d1")
+    bench.offer({**large, "t": 6}, "d1")
+    bench.offer(other, "d1")
+    bench.run()
+
+    assert bench.reports()[:2] == [{"t": 0, **keys}, {"t": 6, **large}]
+    assert bench.reports()[4:] == [{"t": 5, "one more": 1}, other]
 
 
 def test_a_redelivered_report_supersedes_nothing(bench: Bench) -> None:

@@ -67,6 +67,11 @@ async def test_devices_are_added_live_with_faults_and_live_again(tmp_path: Path)
         assert (code, again["joined"]) == (0, 12), (again, shown)
         assert "adding devices" not in shown
 
+        tokens = ["--token-file", "simulate-tokens.json", "--devices", "12", "--seconds", "2"]
+        code, alone, shown = await simulate(tmp_path, "--url", f"mqtt://127.0.0.1:{station.mqtt_port}", *tokens)
+
+        assert (code, alone["joined"]) == (0, 12), (alone, shown)
+
 
 async def test_devices_whose_token_is_lost_are_not_played(tmp_path: Path) -> None:
     async with station_in(tmp_path) as station:
@@ -97,7 +102,7 @@ async def test_devices_that_nobody_knows_are_told_so_and_that_is_an_error(tmp_pa
 
     assert code == 1
     assert summary["joined"] == 0
-    assert summary["errors"] == {"never joined": 2}
+    assert summary["errors"] == {"not joined": 2}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from station_app.simulator.fleet import Fleet
 
 EX_UNAVAILABLE: Final = 69  # sysexits.h
-NEVER_JOINED: Final = "never joined"
+NOT_JOINED: Final = "not joined"
 FORGOT: Final = "forgot its owner"
 
 
@@ -45,7 +45,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """0: all is as it should be; 69: nobody got through to the broker; 1: some device didn't join, or was lost."""
         if self.devices and not self.connections:
             return EX_UNAVAILABLE
-        return 0 if self.joined == self.devices and not {NEVER_JOINED, FORGOT} & self.errors.keys() else 1
+        return 0 if self.joined == self.devices and not {NOT_JOINED, FORGOT} & self.errors.keys() else 1
 
     def lines(self) -> list[str]:
         """For people, one fact a line."""
@@ -75,11 +75,11 @@ def report_of(fleet: Fleet, *, devices: int, working: int, seconds: float, cpu_s
         if device.firmware.tally.heartbeats:  # it beats as soon as it's welcome
             joined += 1
         else:
-            errors[NEVER_JOINED] += 1
+            errors[NOT_JOINED] += 1
             if device.trouble is not None:
                 errors[str(device.trouble)] += 1
     if missing := devices - len(fleet):
-        errors[NEVER_JOINED] += missing
+        errors[NOT_JOINED] += missing
     return Report(
         seconds=round(seconds, 3),
         cpu_seconds=round(cpu_seconds, 3),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from station_app.cli.display import Display
-from station_app.simulator.report import FORGOT, NEVER_JOINED, Report
+from station_app.simulator.report import FORGOT, NOT_JOINED, Report
 
 WELL = Report(
     seconds=10.0,
@@ -34,7 +34,7 @@ WELL = Report(
     ("report", "code"),
     [
         (WELL, 0),
-        (msgspec.structs.replace(WELL, joined=2, errors={NEVER_JOINED: 1}), 1),
+        (msgspec.structs.replace(WELL, joined=2, errors={NOT_JOINED: 1}), 1),
         (msgspec.structs.replace(WELL, errors={FORGOT: 1}), 1),
         (msgspec.structs.replace(WELL, connections=0, joined=0), 69),
     ],

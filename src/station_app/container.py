@@ -26,7 +26,7 @@ from station_adapters.sql.lock import store_lock
 from station_adapters.sql.migrations import upgrade
 from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
-from station_adapters.system.lock import FolderLock
+from station_app.hold import held
 from station_app.settings import prepare
 from station_app.station import Station
 from station_core.devices.types import TYPES
@@ -146,10 +146,9 @@ class Container(containers.DeclarativeContainer):
 @contextmanager
 def prepared(settings: Settings) -> Iterator[Container]:
     """
-    The parts of a station that holds its data folder until the end; nothing of it runs yet.
+    The parts of a station that holds its data until the end; nothing of it runs yet.
 
     Raise `SettingInvalid` for a folder or a secret that can't be used, `StoreTaken` when another station has it.
     """
-    private_folder(settings.data_dir)
-    with FolderLock(settings.data_dir):
+    with held(settings):
         yield Container(settings=settings, keys=prepare(settings, settings.data_dir))

@@ -59,7 +59,7 @@ def store_lock(database: Database, on_held: Callable[[bool], None] = lambda _: N
 
 
 class NoLock:
-    """SQLite's file is in the data folder, whose own lock is the one that counts."""
+    """SQLite's file is held by a file lock beside it or beside the data, before anything of the station runs."""
 
     def __init__(self, on_held: Callable[[bool], None] = lambda _: None) -> None:
         self._on_held = on_held

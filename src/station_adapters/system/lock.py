@@ -17,13 +17,15 @@ LOCK_NAME: Final = "station.lock"
 
 class FolderLock:
     """
-    The data folder is one station's: held from `acquire` to `release`, or to the end of the process, however it ends.
+    The data folder, or what *name* stands for in another, is one station's.
+
+    Held from `acquire` to `release`, or to the end of the process, however it ends.
 
     Children that were started by exec don't inherit it. The file stays: to remove it would let two stations in.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK_NAME
+    def __init__(self, folder: Path, name: str = LOCK_NAME) -> None:
+        self._path = folder / name
         self._descriptor: int | None = None
 
     def acquire(self) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
@@ -14,10 +13,10 @@ from station_adapters.sql.lock import store_lock
 from station_adapters.sql.migrations import BASE, HEAD, current, named, revisions
 from station_adapters.sql.migrations import downgrade as take_back
 from station_adapters.sql.migrations import upgrade as bring_up
-from station_adapters.system.files import disk_errors, private_folder
-from station_adapters.system.lock import FolderLock
+from station_adapters.system.files import disk_errors
 from station_app.cli.output import Json, answer
 from station_app.cli.running import alone
+from station_app.hold import held, sqlite_file
 from station_app.settings import load_settings
 from station_app.settings.shown import url_without_password
 from station_core.errors import Malformed, StoreNewer
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from station_adapters.sql.engine import Database
     from station_app.settings import Settings
 
-SQLITE: Final = "sqlite:///"
 DECLINED: Final = 1
 
 app = App(
@@ -114,16 +112,14 @@ def _database(*, look: bool = False) -> Iterator[tuple[Database, Settings]]:
     database = open_database(settings.database_url.reveal())
     with disk_errors(settings.data_dir):
         nobody = look and not settings.data_dir.exists()
-    if not nobody:
-        private_folder(settings.data_dir)
-    with nullcontext() if nobody else FolderLock(settings.data_dir):
+    with nullcontext() if nobody else held(settings):
         yield database, settings
 
 
 def _missing(settings: Settings) -> bool:
     """Whether it's an SQLite file that isn't there yet, which a look would make."""
-    url = settings.database_url.reveal()
-    return url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE).partition("?")[0]).exists()
+    file = sqlite_file(settings)
+    return file is not None and not file.exists()
 
 
 async def _closing(database: Database, work: Callable[[], Awaitable[str | None]]) -> str | None:

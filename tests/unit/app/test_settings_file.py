@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from station_app.settings.given import NAMES, SECRETS, variable
 from station_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LONG = "secret-canary-" * 3
@@ -157,6 +160,31 @@ def test_the_settings_file_may_name_it_beside_itself(tmp_path: Path, data: Path)
 
     assert load(tmp_path).agent_token == Secret(LONG)
     assert load(tmp_path).warnings == ()
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root may read everything: be somebody else for the moment."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(12_345)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_secrets_file_that_the_station_cannot_read_is_told(tmp_path: Path) -> None:
+    path = private(tmp_path / "its-own", LONG)
+    path.chmod(0)
+
+    with ordinary_user(), pytest.raises(SettingInvalid) as refused:
+        load(tmp_path, data_dir="/nobody", jwt_secret_file=str(path))
+
+    assert str(refused.value) == (
+        f"STATION_JWT_SECRET_FILE: {path} may not be used by the user that station runs as: change its permissions."
+    )
 
 
 @pytest.mark.parametrize("permissions", [0o644, 0o604, 0o660])

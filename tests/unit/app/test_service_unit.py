@@ -69,3 +69,10 @@ def test_systemd_finds_nothing_wrong_with_it(tmp_path: Path) -> None:
     )
 
     assert (verdict.returncode, verdict.stderr) == (0, "")
+
+
+def test_every_exit_code_is_explained() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    explained = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+
+    assert {0, 1, *EXIT_CODES.values()} <= explained

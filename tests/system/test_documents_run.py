@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import aiomqtt
 import pytest
 
 from station_app.settings import load_settings
 from station_app.settings.given import NAMES, variable
 from tests.servers.mosquitto import Mosquitto
+from tests.system import stand_ins
 from tests.system.living import StationProcess, station_in
 from tests.system.pages import ROOT, Block, blocks, of
 
@@ -55,12 +56,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
 async def typed(block: Block, station: StationProcess, **given: str) -> str:
     """Type the block into a shell, with the station's ports in place of the usual ones; return what it printed."""
     bin_ = station.folder / "bin"
-    bin_.mkdir(exist_ok=True)
-    publish = shutil.which("mosquitto_pub")
-    assert publish is not None, "mosquitto_pub isn't installed: apt-get install mosquitto-clients"
-    wrapper = bin_ / "mosquitto_pub"
-    wrapper.write_text(f'#!/bin/sh\nexec {publish} -p {station.mqtt_port} "$@"\n')
-    wrapper.chmod(0o755)
+    stand_ins.provide(bin_, station.mqtt_port)
     path = f"{bin_}:{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     shell = await asyncio.create_subprocess_exec(
         "bash",
@@ -175,11 +171,9 @@ def broker_lines(folder: Path) -> list[str]:
 
 
 async def published(broker: Mosquitto, topic: str, payload: str) -> None:
-    """As the lamp, once the broker takes it."""
-    said = ["-h", broker.host, "-p", str(broker.port), "-q", "1", "-t", topic, "-m", payload]
-    client = await asyncio.create_subprocess_exec("mosquitto_pub", "-u", "lamp", "-i", "lamp", "-P", "token", *said)
-    async with asyncio.timeout(10):
-        assert await client.wait() == 0
+    """As the lamp; returns when the broker has it."""
+    async with aiomqtt.Client(broker.host, broker.port, username="lamp", password="token", identifier="lamp") as lamp:
+        await lamp.publish(topic, payload, qos=1)
 
 
 @pytest.mark.parametrize("block", of("docs/operating.md", "ini"), ids=where)

@@ -109,7 +109,7 @@ class Station:
     async def _open_store(self, supervisor: Supervisor) -> None:
         pause, longest = STORE_BACK_OFF
         told = ""
-        self._home.health.tell(STORE, up=False, detail="not reached yet")
+        self._home.health.expect(STORE, "not reached yet")
         while True:
             try:
                 await self._store_lock.acquire()
@@ -122,6 +122,8 @@ class Station:
                     log.warning("the store is not there yet", extra={"reason": told})
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, longest)
+        if told:
+            log.info("the store is there")
         supervisor.keep("store lock", self._hold_store, part=STORE)
         supervisor.keep("journal", self._home.journal.run)
         supervisor.keep("strangers", self._home.strangers.run)

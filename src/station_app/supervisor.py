@@ -10,6 +10,7 @@ from station_core.errors import SettingInvalid, StationError, StoreTaken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from station_core.clock import Clock
     from station_core.health import Health
@@ -67,15 +68,43 @@ class Supervisor:
             self.fatal = error
             self._on_fatal()
 
+    async def _run(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run it; one that was told as failing is told as well again once it has run for `STABLE_AFTER`."""
+        ill = name in self._health.parts and not self._health.parts[name].up
+        recovering = self._group.create_task(self._recover(name)) if ill else None
+        try:
+            await run()
+        finally:
+            if recovering is not None:
+                recovering.cancel()
+
+    async def _recover(self, name: str) -> None:
+        await self._clock.sleep(STABLE_AFTER)
+        self._health.tell(name, up=True)
+
+    def _lose(self, name: str, part: str, failure: Exception, outage: datetime | None) -> datetime:
+        """
+        Tell that a part is down, and return since when; the health logs that.
+
+        When another worker had lost the part before, this one's reason is logged too, once in the part's absence.
+        """
+        before = self._health.parts.get(part)
+        self._health.tell(part, up=False, detail=str(failure))
+        since = self._health.parts[part].since
+        if outage != since and before is not None and not before.up and before.detail != str(failure):
+            log.warning("worker begins again", extra={"worker": name, "reason": str(failure)})
+        return since
+
     async def _keep(self, name: str, run: Callable[[], Awaitable[None]], part: str | None) -> None:
         first, longest = BACK_OFF
         pause = first
         failures: deque[float] = deque(maxlen=FAILING[0])
         told: tuple[type[Exception], str] | None = None
+        outage: datetime | None = None
         while True:
             began = self._clock.monotonic()
             try:
-                await run()
+                await (run() if part is not None else self._run(name, run))
             except FATAL as error:
                 self.fatal = error
                 self._on_fatal()
@@ -90,13 +119,13 @@ class Supervisor:
             now = self._clock.monotonic()
             if now - began >= STABLE_AFTER:
                 pause, told = first, None
-            if told != (told := (type(failure), str(failure))):  # once on loss, not on each attempt
-                log.warning("worker begins again", extra={"worker": name, "reason": str(failure)})
             self._health.restarts[name] += 1
             failures.append(now)
             if part is not None:
-                self._health.tell(part, up=False, detail=str(failure))
-            elif len(failures) == FAILING[0] and now - failures[0] <= FAILING[1]:
+                outage = self._lose(name, part, failure, outage)
+            elif told != (told := (type(failure), str(failure))):  # once on loss, not on each attempt
+                log.warning("worker begins again", extra={"worker": name, "reason": str(failure)})
+            if part is None and len(failures) == FAILING[0] and now - failures[0] <= FAILING[1]:
                 self._health.tell(name, up=False, detail=f"fails again and again: {failure}")
             await self._clock.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  # spreads, protects nothing
             pause = min(pause * 2, longest)

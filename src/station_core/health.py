@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from station_core.clock import Clock
     from station_core.events import EventBus
+
+
+log = logging.getLogger("station.health")
 
 
 class Phase(StrEnum):
@@ -40,7 +44,7 @@ VITAL: Final = (STORE, MQTT)
 
 class Health:
     """
-    What is up and what isn't, told by whoever knows; a part that goes or comes back is an event.
+    What is up and what isn't, told by whoever knows; a part that goes or comes back is an event, and a line in the log.
 
     `restarts` counts by its name how often each worker had to begin again.
     """
@@ -49,6 +53,7 @@ class Health:
         self._bus = bus
         self._clock = clock
         self._parts: dict[str, Part] = {}
+        self._lost: set[str] = set()
         self.phase = Phase.STARTING
         self.restarts: Counter[str] = Counter()
 
@@ -62,6 +67,10 @@ class Health:
         """Whether the station serves and its vital parts are up."""
         return self.phase is Phase.SERVING and all(name in self._parts and self._parts[name].up for name in VITAL)
 
+    def expect(self, name: str, detail: str) -> None:
+        """A part isn't there yet, which is no loss."""
+        self._parts.setdefault(name, Part(up=False, since=self._clock.now(), detail=detail))
+
     def tell(self, name: str, *, up: bool, detail: str = "") -> None:
         """A part is up or down now."""
         before = self._parts.get(name)
@@ -71,4 +80,13 @@ class Health:
         changed = before is None or before.up is not up
         self._parts[name] = Part(up=up, since=at if changed or before is None else before.since, detail=detail)
         if changed:
+            self._log(name, up=up, detail=detail)
             self._bus.publish([LinkStatusChanged(link=name, up=up, timestamp=at)])
+
+    def _log(self, name: str, *, up: bool, detail: str) -> None:
+        if up and name in self._lost:
+            self._lost.remove(name)
+            log.info("part is back", extra={"part": name})
+        elif not up and self.phase is not Phase.STOPPING:  # at the end all go
+            self._lost.add(name)
+            log.warning("part is lost", extra={"part": name, "reason": detail})

@@ -86,11 +86,11 @@ class Inbound:
         """The socket isn't read: silence says nothing."""
         self._home.presence.deafened()
 
-    def lost(self) -> None:
+    def lost(self, why: str = "not connected to the broker") -> None:
         """The connection has ended."""
         self._on_roomy = _nobody_waits
         self.deaf()
-        self._home.health.tell(MQTT, up=False, detail="not connected to the broker")
+        self._home.health.tell(MQTT, up=False, detail=why)
 
     def offer(self, topic: bytes, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         """Take a message from the socket; *packet_id* is 0 at QoS 0."""

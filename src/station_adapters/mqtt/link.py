@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from station_adapters.mqtt import topics
 from station_adapters.mqtt.connection import Connection, connected
 from station_adapters.mqtt.payloads import HANDSHAKE_OK, HANDSHAKE_UNKNOWN, write_command
-from station_core.errors import BrokerUnavailable
+from station_core.errors import BrokerUnavailable, LinkDown
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,6 +42,7 @@ class MqttLink:
         reader = _Reader(inbound)
         async with connected(self._address, self._client_id, reader.take) as connection:
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
+            why = "The station ends the connection."
             try:
                 await connection.subscribe(topics.SUBSCRIPTIONS)
                 self._connection = connection
@@ -49,10 +50,13 @@ class MqttLink:
                 inbound.hears()
                 subscribed.set()
                 await connection.ended()
+            except LinkDown as error:
+                why = str(error)
+                raise
             finally:
                 self._connection = None
                 subscribed.clear()
-                inbound.lost()
+                inbound.lost(why)
 
     def stop_reading(self) -> None:
         """Read nothing more on this connection, but go on to acknowledge and to send."""

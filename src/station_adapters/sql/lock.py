@@ -157,7 +157,7 @@ class AdvisoryLock:
 
     def _tell(self, *, held: bool) -> None:
         if self._database.held != held:
-            log.log(logging.INFO if held else logging.ERROR, "store lock %s", "held" if held else "lost")
+            log.debug("store lock %s", "held" if held else "lost")
         self._database.held = held
         self._on_held(held)
 

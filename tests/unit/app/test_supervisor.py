@@ -88,7 +88,8 @@ async def test_a_loss_is_logged_once_however_often_it_is_retried(
     watch.supervisor.keep("worker", Worker(*[LinkDown("refused")] * 5).run)
     await watch.clock.advance(60)
 
-    assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 1
+    said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert said == ["worker begins again", "part is lost"]  # at its first failure, and when it counts as failing
 
 
 async def test_what_no_retry_can_mend_is_remembered_and_ends_the_station(watch: Watch) -> None:
@@ -185,3 +186,39 @@ async def test_a_worker_that_lost_its_first_cancellation_is_asked_again(
     await watch.supervisor.end("worker", within=5)
 
     assert asked == 2
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[tuple[str, object]]:
+    return [(r.getMessage(), vars(r)["reason"]) for r in caplog.records if r.levelno == logging.WARNING]
+
+
+async def test_of_a_part_each_loss_is_logged_once_whatever_the_attempts_say(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch.health.tell("mqtt", up=True)
+    failures = [LinkDown("closed"), LinkDown("refused"), LinkDown("timed out")]
+    watch.supervisor.keep("worker", Worker(*failures).run, part="mqtt")
+    await watch.clock.advance(30)
+
+    assert warnings(caplog) == [("part is lost", "closed")]
+
+
+async def test_another_worker_of_a_lost_part_says_its_reason_once_in_each_outage(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(*[LinkDown("the port is taken")] * 3)
+    watch.health.tell("mqtt", up=False, detail="closed")
+    watch.supervisor.keep("worker", worker.run, part="mqtt")
+    await watch.clock.advance(30)
+
+    assert warnings(caplog) == [("part is lost", "closed"), ("worker begins again", "the port is taken")]
+
+
+async def test_a_worker_that_was_told_as_failing_is_well_after_a_minute(watch: Watch) -> None:
+    watch.supervisor.keep("worker", Worker(*[LinkDown("refused")] * 5).run)
+    await watch.clock.advance(20)
+    failing = watch.health.parts["worker"]
+    await watch.clock.advance(61)
+
+    assert not failing.up
+    assert watch.health.parts["worker"].up

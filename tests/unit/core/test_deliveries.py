@@ -135,6 +135,21 @@ async def test_what_a_batch_with_a_refused_change_brought_is_on_record_too() -> 
     assert desk.told == ["a", "b"]
 
 
+async def test_what_a_batch_with_a_refused_change_brought_leaves_the_record_in_its_turn() -> None:
+    desk = Desk("b")
+    desk.journal.append("a", (1, 7))
+    desk.journal.append("b", (2, 7))
+    async with desk.at_work() as journal:
+        await journal.drained()
+        for packet_id in range(3, DELIVERIES_KEPT + 3):
+            journal.append("", (packet_id, 7))
+        await journal.drained()
+
+    assert not journal.delivered((1, 7))
+    assert len(desk.shelf.on_record) == DELIVERIES_KEPT
+    assert journal.delivered((3, 7))
+
+
 async def test_a_refused_change_without_deliveries_leaves_nothing_to_keep() -> None:
     desk = Desk("a")
     desk.journal.append("a")

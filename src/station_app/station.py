@@ -128,6 +128,7 @@ class Station:
         supervisor.keep("journal", self._home.journal.run)
         supervisor.keep("strangers", self._home.strangers.run)
         supervisor.keep("presence", self._home.presence.run)
+        supervisor.keep("forgetting", self._home.forgetting.run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -142,7 +143,7 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ("start", "presence", "strangers"):
+        for name in ("start", "forgetting", "presence", "strangers"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

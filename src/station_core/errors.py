@@ -14,6 +14,7 @@ StationError
 │   ├── ExternalIdTaken      external_id_taken
 │   ├── ZoneNameTaken        zone_name_taken
 │   └── DeviceOffline        device_offline
+├── Stale                    stale                it has changed since the caller read it
 ├── TooLarge                 too_large
 ├── RateLimited              rate_limited
 ├── Unavailable              unavailable          passing: ask again
@@ -125,6 +126,13 @@ class DeviceOffline(Conflict):
 
     code = "device_offline"
     fact = "The device is offline."
+
+
+class Stale(StationError):
+    """It has changed since the caller read it."""
+
+    code = "stale"
+    fact = "It has changed since you read it."
 
 
 class TooLarge(StationError):

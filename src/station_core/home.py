@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from station_core.devices.commands import CommandService
 from station_core.devices.credentials import Keyring
+from station_core.devices.forgetting import Forgetting
 from station_core.devices.household import Household
 from station_core.devices.presence import Presence
 from station_core.devices.registry import Registry
@@ -32,7 +33,7 @@ class Home:
     """
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
-    `load` first; then `run`, or the three `run` methods of journal, strangers and presence under a supervisor.
+    `load` first; then `run`, or the `run` methods of journal, strangers, presence and forgetting under a supervisor.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Home:
             randomness=randomness,
         )
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
+        self.forgetting = Forgetting(store=store, clock=clock)
         self.access = AccessService(
             store=identities, passwords=passwords, tokens=tokens, clock=clock, randomness=randomness
         )
@@ -116,6 +118,7 @@ class Home:
             group.create_task(self.journal.run())
             group.create_task(self.strangers.run())
             group.create_task(self.presence.run())
+            group.create_task(self.forgetting.run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

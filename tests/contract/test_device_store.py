@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from station_core.devices.activity import ActivityFilter
 from station_core.devices.model import Status
 from station_core.devices.types import TYPES
 from station_core.errors import DeviceUnknown, ExternalIdTaken, Malformed, NotFound, StoreFull, StoreUnavailable
@@ -120,7 +121,7 @@ async def test_a_removed_device_is_forgotten_and_its_activities_stay(stores: Sto
     await stores.devices.commit(batch(1, goes(lamp)))
     await stores.devices.remove(lamp.id)
     loaded = await stores.devices.load()
-    page = await stores.devices.activities(device_id=lamp.id)
+    page = await stores.devices.activities(ActivityFilter(device_id=lamp.id))
 
     assert (loaded.devices, loaded.credentials) == ([], [])
     assert [(item.device_id, item.device_name) for item in page.items] == [(lamp.id, "Lamp")]
@@ -180,7 +181,7 @@ async def test_the_feed_is_read_page_by_page_while_it_grows(stores: StoreRig) ->
     read: list[object] = []
     cursor, number = None, 6
     while True:
-        page = await stores.devices.activities(device_id=lamp.id, limit=2, cursor=cursor)
+        page = await stores.devices.activities(ActivityFilter(device_id=lamp.id), limit=2, cursor=cursor)
         read += [item.payload["data"] for item in page.items]
         await stores.devices.commit(batch(number, tells(lamp, {"n": number})))
         cursor, number = page.next_cursor, number + 1
@@ -195,7 +196,7 @@ async def test_the_last_page_has_no_next_one(stores: StoreRig) -> None:
     await stores.devices.commit(batch(1, *(tells(lamp, {"n": n}) for n in range(4))))
     first = await stores.devices.activities(limit=2)
     second = await stores.devices.activities(limit=2, cursor=first.next_cursor)
-    stranger = await stores.devices.activities(device_id="none of ours")
+    stranger = await stores.devices.activities(ActivityFilter(device_id="none of ours"))
 
     assert first.next_cursor is not None
     assert (len(second.items), second.next_cursor) == (2, None)

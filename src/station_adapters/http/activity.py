@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 from litestar import Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from station_adapters.http.schemas import ActivityPageOut, activity_page
 from station_adapters.http.waiting import in_time
+from station_core.devices.activity import ActivityFilter
+from station_core.errors import Malformed
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from station_core.home import Home
 
 
+EventType = Literal["status_changed", "command_sent", "event_received", "state_transition"]
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 
 
@@ -27,22 +32,49 @@ def activity_routes(home: Home, store: DeviceStore, guards: Guards) -> Router:
     ) -> ActivityPageOut:
         """Of a device that the household has."""
         home.household.device(device_id)
-        return await _page(device_id, limit, cursor)
+        return await _page(ActivityFilter(device_id=device_id), limit, cursor)
 
     @get("/api/device-events", before_request=guards.member)
     async def of_all(
         device_id: Annotated[str | None, QueryParameter(name="deviceId")] = None,
+        zone_id: Annotated[str | None, QueryParameter(name="zoneId")] = None,
+        event_type: Annotated[list[EventType] | None, QueryParameter(name="eventType")] = None,
+        since: Annotated[str | None, QueryParameter(name="from")] = None,
+        until: Annotated[str | None, QueryParameter(name="to")] = None,
         limit: Limit = 50,
         cursor: FromQuery[str | None] = None,
     ) -> ActivityPageOut:
-        """Of all, or of one that may be gone."""
-        return await _page(device_id, limit, cursor)
+        """Of all, of one (also one that is gone), of those in a zone now; of some kinds; from a time on, before one."""
+        if zone_id is not None:
+            home.zones.zone(zone_id)
+        if device_id is not None:
+            text_weight(device_id)
+        wanted = ActivityFilter(
+            device_id=device_id,
+            zone_id=zone_id,
+            event_types=frozenset(event_type or ()),
+            since=_instant("from", since),
+            until=_instant("to", until),
+        )
+        return await _page(wanted, limit, cursor)
 
-    async def _page(device_id: str | None, limit: int, cursor: str | None) -> ActivityPageOut:
-        for text in (device_id, cursor):
-            if text is not None:
-                text_weight(text)
+    async def _page(wanted: ActivityFilter, limit: int, cursor: str | None) -> ActivityPageOut:
+        if cursor is not None:
+            text_weight(cursor)
         async with in_time():
-            return activity_page(await store.activities(device_id=device_id, limit=limit, cursor=cursor))
+            return activity_page(await store.activities(wanted, limit=limit, cursor=cursor))
 
     return Router("/", route_handlers=[of_device, of_all], tags=["devices"])
+
+
+def _instant(name: str, text: str | None) -> datetime | None:
+    """A time of RFC 3339 with its offset; a `+` that nobody escaped has come as a space."""
+    if text is None:
+        return None
+    try:
+        instant = msgspec.convert(text.replace(" ", "+"), datetime)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        pass
+    raise Malformed(f"{name}: a time of RFC 3339 with its offset is expected.")

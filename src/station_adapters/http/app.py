@@ -11,12 +11,14 @@ from station_adapters.http.activity import activity_routes
 from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
 from station_adapters.http.device_side import device_side_routes
+from station_adapters.http.device_tokens import device_token_routes
 from station_adapters.http.devices import device_routes
 from station_adapters.http.door import Door
 from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
 from station_adapters.http.metrics import metrics_routes
+from station_adapters.http.packing import packing
 from station_adapters.http.sockets import live_route
 from station_adapters.http.traffic import Traffic
 from station_adapters.http.zones import zone_routes
@@ -43,6 +45,7 @@ def create_app(
             health_routes(home),
             auth_routes(home, guards),
             device_routes(home, guards),
+            device_token_routes(home, guards),
             zone_routes(home, guards),
             activity_routes(home, store, guards),
             device_side_routes(home, guards),
@@ -52,6 +55,7 @@ def create_app(
         exception_handlers=HANDLERS,
         after_exception=[log_socket_bug],
         request_class=StationRequest,
+        compression_config=packing(),
         openapi_config=_openapi(),
         logging_config=None,
         debug=False,

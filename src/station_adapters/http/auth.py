@@ -8,6 +8,7 @@ from litestar.types import Scope  # noqa: TC002  # same
 
 from station_adapters.http.bodies import StationRequest, decode
 from station_adapters.http.guards import bearer
+from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
     Credentials,
     LoginOut,
@@ -79,4 +80,6 @@ def auth_routes(home: Home, guards: Guards) -> Router:
         """Who asks."""
         return user_out(scope["user"].user)
 
-    return Router("/", route_handlers=[registration_status, register, login, refresh, logout, me], tags=["auth"])
+    return Router(
+        "/", route_handlers=[registration_status, register, login, refresh, logout, me], tags=["auth"], opt=NEVER_PACKED
+    )

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, patch, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
 
+from station_adapters.http.bodies import StationRequest  # noqa: TC001  # Litestar reads handlers' annotations
+from station_adapters.http.editions import etag, is_known, wanted_editions
+from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
     DeviceIn,
     DeviceOut,
@@ -25,6 +29,7 @@ from station_core.values import text_weight
 
 if TYPE_CHECKING:
     from station_adapters.http.guards import Guards
+    from station_core.devices.model import Device
     from station_core.home import Home
 
 
@@ -42,12 +47,12 @@ def device_routes(home: Home, guards: Guards) -> Router:
         found = home.household.devices() if zone_id is None else home.zones.devices(zone_id)
         return [device_out(device) for device in found]
 
-    @get("/api/devices/{device_id:str}", before_request=guards.member, sync_to_thread=False)
-    def device(device_id: FromPath[str]) -> DeviceOut:
-        """One of them."""
-        return device_out(home.household.device(device_id))
+    @get("/api/devices/{device_id:str}", before_request=guards.member, sync_to_thread=False, opt=NEVER_PACKED)
+    def device(device_id: FromPath[str], request: StationRequest) -> Response[DeviceOut]:
+        """One of them, with its ETag; 304 for who holds it already."""
+        return _tagged(home.household.device(device_id), request)
 
-    @post("/api/devices", before_request=guards.admin)
+    @post("/api/devices", before_request=guards.admin, opt=NEVER_PACKED)
     async def add(data: JSONBody[DeviceIn]) -> DeviceWithToken:
         """A new one, with its token; its MQTT credentials work when the answer comes."""
         _check_zone_id(data.zone_id)
@@ -57,15 +62,19 @@ def device_routes(home: Home, guards: Guards) -> Router:
             )
         return device_with_token(added, token)
 
-    @patch("/api/devices/{device_id:str}", before_request=guards.admin)
-    async def change(device_id: FromPath[str], data: JSONBody[DevicePatch]) -> DeviceOut:
-        """Its name, its zone."""
+    @patch("/api/devices/{device_id:str}", before_request=guards.admin, opt=NEVER_PACKED)
+    async def change(
+        device_id: FromPath[str], data: JSONBody[DevicePatch], request: StationRequest
+    ) -> Response[DeviceOut]:
+        """Its name, its zone; with If-Match, only if nobody else has changed them."""
+        editions = wanted_editions(request)
         name = UNCHANGED if data.name is msgspec.UNSET else data.name
         zone_id = UNCHANGED if data.zone_id is msgspec.UNSET else data.zone_id
         if isinstance(zone_id, str):
             _check_zone_id(zone_id)
         async with in_time():
-            return device_out(await home.household.update(device_id, name=name, zone_id=zone_id))
+            changed = await home.household.update(device_id, name=name, zone_id=zone_id, editions=editions)
+        return _tagged(changed)
 
     @delete("/api/devices/{device_id:str}", before_request=guards.admin)
     async def remove(device_id: FromPath[str]) -> None:
@@ -90,6 +99,14 @@ def device_routes(home: Home, guards: Guards) -> Router:
 
     handlers = [devices, device, add, change, remove, command, device_types]
     return Router("/", route_handlers=handlers, tags=["devices"])
+
+
+def _tagged(device: Device, request: StationRequest | None = None) -> Response[Any]:
+    shown = device_out(device)
+    tag = etag(shown, device.edition)
+    if request is not None and is_known(request, tag):
+        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": tag})
+    return Response(shown, headers={"etag": tag})
 
 
 def _flat(body: dict[str, Any]) -> dict[str, Any]:

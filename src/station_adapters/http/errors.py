@@ -39,6 +39,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.ExternalIdTaken: 409,
     facts.ZoneNameTaken: 409,
     facts.DeviceOffline: 409,
+    facts.Stale: 412,
     facts.TooLarge: 413,
     facts.RateLimited: 429,
     facts.Unavailable: 503,

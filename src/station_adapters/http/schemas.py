@@ -53,6 +53,12 @@ class DeviceWithToken(DeviceOut, rename="camel"):
     device_token: str
 
 
+class DeviceToken(msgspec.Struct, rename="camel"):
+    """A fresh token of a device; it's shown this once."""
+
+    device_token: str
+
+
 class DeviceIn(msgspec.Struct, rename="camel"):
     """A device to add."""
 

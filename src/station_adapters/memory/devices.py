@@ -4,18 +4,20 @@ import asyncio
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from station_core.devices.activity import Activity, ActivityPage, line
+from station_adapters.memory.feed import MemoryFeed
+from station_core.devices.activity import EVERYTHING, Activity, line
 from station_core.devices.model import Status
 from station_core.devices.ports import Loaded
-from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, Malformed, NotFound, ZoneNameTaken
+from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound, ZoneNameTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from station_core.clock import Randomness
+    from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Credential
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FEED_BOUND: Final = 10_000  # newest activities that are remembered
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text
 
 
@@ -41,8 +42,7 @@ class MemoryDeviceStore:
         self._randomness = randomness
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
-        self._feed: list[Activity] = []
-        self._forgotten = 0  # activities before the first in the feed
+        self._feed = MemoryFeed()
         self._last_batch = 0
         self._deliveries: list[tuple[int, Delivery]] = []
         self.types: Sequence[DeviceType] = ()
@@ -96,6 +96,17 @@ class MemoryDeviceStore:
 
         await self._atomic(remove)
 
+    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+        """See `DeviceStore`."""
+
+        def keep() -> None:
+            self._known(device_id)
+            self._credentials.pop(device_id, None)
+            if credential is not None:
+                self._credentials[device_id] = credential
+
+        await self._atomic(keep)
+
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """See `DeviceStore`."""
 
@@ -133,21 +144,14 @@ class MemoryDeviceStore:
         await self._atomic(remove)
 
     async def activities(
-        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+        self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
-        """See `DeviceStore`; a cursor is the number of activities ever that are older than the page."""
+        """See `DeviceStore`."""
+        return await self._atomic(lambda: self._feed.page(lambda item: self._is_wanted(item, wanted), limit, cursor))
 
-        def page() -> ActivityPage:
-            end = len(self._feed) if cursor is None else max(0, _position(cursor) - self._forgotten)
-            found = [
-                (n, item)
-                for n, item in reversed(list(enumerate(self._feed[:end], self._forgotten)))
-                if device_id is None or item.device_id == device_id
-            ]
-            more = str(found[limit - 1][0]) if len(found) > limit else None
-            return ActivityPage(items=[item for _, item in found[:limit]], next_cursor=more)
-
-        return await self._atomic(page)
+    async def forget_activities(self, *, before: datetime, limit: int) -> int:
+        """See `DeviceStore`."""
+        return await self._atomic(lambda: self._feed.forget(before, limit))
 
     async def _atomic(self, effect: Callable[[], T]) -> T:
         await asyncio.sleep(0)  # a store is never reached without waiting: what may come in between does
@@ -173,7 +177,7 @@ class MemoryDeviceStore:
             kept = self._devices.get(change.device.id)
             if kept is not None:
                 self._devices[kept.id] = replace(change.device, name=kept.name, zone_id=kept.zone_id)
-            self._feed += [
+            self._feed.add(
                 Activity(
                     id=self._randomness.uuid(),
                     device_id=told.device_id,
@@ -185,13 +189,20 @@ class MemoryDeviceStore:
                 )
                 for event in change.events
                 if (told := line(event)) is not None
-            ]
-        excess = max(0, len(self._feed) - FEED_BOUND)
-        del self._feed[:excess]
-        self._forgotten += excess
+            )
         self._last_batch = batch.number
         self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
         self._deliveries += [(batch.number, delivery) for delivery in batch.deliveries]
+
+    def _is_wanted(self, item: Activity, wanted: ActivityFilter) -> bool:
+        device = self._devices.get(item.device_id)
+        return (
+            (wanted.device_id is None or item.device_id == wanted.device_id)
+            and (wanted.zone_id is None or (device is not None and device.zone_id == wanted.zone_id))
+            and (not wanted.event_types or item.event_type in wanted.event_types)
+            and (wanted.since is None or item.created_at >= wanted.since)
+            and (wanted.until is None or item.created_at < wanted.until)
+        )
 
     def _by_external_id(self, external_id: str) -> Device | None:
         return next((d for d in self._devices.values() if d.external_id == external_id), None)
@@ -210,12 +221,6 @@ class MemoryDeviceStore:
     def _check_zone(self, zone_id: str | None) -> None:
         if zone_id is not None and zone_id not in self._zones:
             raise NotFound("There is no such zone.")
-
-
-def _position(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 18:  # 64 bits hold any 18 digits
-        raise Malformed("This cursor is none of ours.")
-    return int(cursor)
 
 
 def _check_content(change: DeviceChange) -> None:

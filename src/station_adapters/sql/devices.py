@@ -10,9 +10,10 @@ from station_adapters.sql.batch import is_id, rows, unpack
 from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import refusals, violated
-from station_adapters.sql.feed import page
+from station_adapters.sql.feed import forget, page
 from station_adapters.sql.records import credential_in, device_in, device_row, type_row
 from station_adapters.sql.tables import device_types, devices, journal, journal_deliveries
+from station_core.devices.activity import EVERYTHING
 from station_core.devices.ports import Loaded
 from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from station_adapters.sql.engine import Database
     from station_core.clock import Randomness
-    from station_core.devices.activity import ActivityPage
+    from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Credential
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
@@ -114,6 +115,19 @@ class SqlDeviceStore:
 
         await self._database.run(remove)
 
+    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+        """See `DeviceStore`."""
+        _check_id(device_id)
+        digests = (None, None) if credential is None else (credential.digest, credential.broker_digest)
+        change = update(devices).where(devices.c.id == device_id)
+        change = change.values(device_token=digests[0], broker_digest=digests[1])
+
+        def keep(connection: Connection) -> None:
+            if not connection.execute(change).rowcount:
+                raise DeviceUnknown
+
+        await self._database.run(keep)
+
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """See `DeviceStore`."""
         known = [type_row(kind) for kind in types]
@@ -142,10 +156,14 @@ class SqlDeviceStore:
         await zones.remove_zone(self._database, zone_id, at)
 
     async def activities(
-        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+        self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
         """See `DeviceStore`."""
-        return await page(self._database, device_id=device_id, limit=limit, cursor=cursor)
+        return await page(self._database, wanted, limit=limit, cursor=cursor)
+
+    async def forget_activities(self, *, before: datetime, limit: int) -> int:
+        """See `DeviceStore`."""
+        return await forget(self._database, before=before, limit=limit)
 
 
 def _load(connection: Connection) -> tuple[Loaded, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from station_core.devices.events import (
     DeviceCommandSent,
@@ -44,6 +44,25 @@ class Activity:
     event_type: str
     payload: Mapping[str, Value]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityFilter:
+    """
+    Which activities are wanted: all that satisfy every field.
+
+    *zone_id* is where the device is now, *event_types* means any of them and none means all, the times are labels from
+    *since* on and before *until*.
+    """
+
+    device_id: str | None = None
+    zone_id: str | None = None
+    event_types: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERYTHING: Final = ActivityFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

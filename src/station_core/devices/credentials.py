@@ -69,6 +69,16 @@ class Keyring:
         if former is not None:
             self._by_digest.pop(former.digest, None)
 
+    def get(self, device_id: str) -> Credential | None:
+        """A device's credential, None when it has none."""
+        return self._by_device.get(device_id)
+
+    def restore(self, device_id: str, former: Credential | None) -> None:
+        """Know what was known before in place of what couldn't be kept."""
+        self.drop(device_id)
+        if former is not None:
+            self.put(former)
+
     def issue(self, device_id: str, external_id: str) -> tuple[str, Credential]:
         """A fresh token and what is kept of it; it opens nothing until it was stored and put."""
         token = self._randomness.token()

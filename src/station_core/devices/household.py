@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
-from station_core.errors import BrokerUnavailable, ExternalIdTaken, Malformed
+from station_core.errors import BrokerUnavailable, ExternalIdTaken, Malformed, Stale
 from station_core.values import external_id as checked_external_id
 from station_core.values import tag, text_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from station_core.clock import Clock, Randomness
     from station_core.devices.credentials import Keyring
@@ -122,12 +122,23 @@ class Household:
         return device, token
 
     async def update(
-        self, device_id: str, *, name: str | Unchanged = UNCHANGED, zone_id: str | Unchanged | None = UNCHANGED
+        self,
+        device_id: str,
+        *,
+        name: str | Unchanged = UNCHANGED,
+        zone_id: str | Unchanged | None = UNCHANGED,
+        editions: Container[str] | None = None,
     ) -> Device:
-        """Rename a device, move it to another zone; raise `DeviceUnknown`, `Malformed` or `NotFound` for the zone."""
+        """
+        Rename a device, move it to another zone; raise `DeviceUnknown`, `Malformed` or `NotFound` for the zone.
+
+        With *editions*, raise `Stale` when the device is in none of them: somebody else has changed it meanwhile.
+        """
         checked = name if isinstance(name, Unchanged) else checked_name(name)
         async with self._registry.changing:
             before = self._registry.known(device_id).device
+            if editions is not None and before.edition not in editions:
+                raise Stale
             new_name = before.name if isinstance(checked, Unchanged) else checked
             new_zone = before.zone_id if isinstance(zone_id, Unchanged) else zone_id
             at = self._clock.now()
@@ -148,11 +159,45 @@ class Household:
             self._bus.publish(
                 [DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=self._clock.now())]
             )
+            await self._shut_door(device_id)
+
+    async def revoke(self, device_id: str) -> None:
+        """
+        A device's token opens nothing from now on, and its connection to the own broker is cut; the device stays.
+
+        Raise `DeviceUnknown`. One that has no token is left so.
+        """
+        async with self._registry.changing:
+            self._registry.known(device_id)
+            await self._store.set_credential(device_id, None)
+            self._keyring.drop(device_id)
+            await self._shut_door(device_id)
+
+    async def renew(self, device_id: str) -> str:
+        """
+        A fresh token for a device in place of its former one, shown this once; the broker's door knows it then.
+
+        Raise `DeviceUnknown`, or `BrokerUnavailable` when the door can't be told: the former one holds on.
+        """
+        async with self._registry.changing:
+            device = self._registry.known(device_id).device
+            token, credential = self._keyring.issue(device.id, device.external_id)
+            former = self._keyring.get(device_id)
+            self._keyring.put(credential)
             try:
                 await self._keyring.open_door()
-            except BrokerUnavailable:
-                # A broker that is away lets nobody in, and starts with the new list.
-                log.warning("device removed while the broker is away", extra={"device_id": device_id})
+                await self._store.set_credential(device_id, credential)
+            except BaseException:
+                self._keyring.restore(device_id, former)
+                raise
+        return token
+
+    async def _shut_door(self, device_id: str) -> None:
+        try:
+            await self._keyring.open_door()
+        except BrokerUnavailable:
+            # A broker that is away lets nobody in, and starts with the new list.
+            log.warning("device shut out while the broker is away", extra={"device_id": device_id})
 
 
 def checked_name(name: str) -> str:

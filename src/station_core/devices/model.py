@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,11 @@ class Device:
     station_id: str | None = None
     session: int | None = None
     acks: bool = False
+
+    @property
+    def edition(self) -> str:
+        """Stands for what people have set, whatever the device reports: another one when name or zone is another."""
+        return sha256("\0".join((self.id, self.name, self.zone_id or "")).encode()).hexdigest()[:16]
 
     def reported(self, report: Mapping[str, Value], kind: DeviceType, *, at: datetime) -> tuple[Device, list[Event]]:
         """The device after a report was merged over its state, key by key."""

@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from station_core.devices.activity import EVERYTHING
 from station_core.journal import Keeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from station_core.devices.activity import ActivityPage
+    from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Account, Credential
     from station_core.devices.model import Device
     from station_core.devices.types import DeviceType
@@ -91,10 +92,26 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         """Forget the zone; devices that were in it are in none, `updated_at` *at*. Raise `NotFound`."""
         ...
 
+    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+        """Keep a device's credential in place of its former one, or none any more; raise `DeviceUnknown`."""
+        ...
+
     async def activities(
-        self, *, device_id: str | None = None, limit: int = 50, cursor: str | None = None
+        self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
-        """The feed, newest first, of one device or all; raise `Malformed` for a cursor that is none of ours."""
+        """
+        The feed, newest first: what happens meanwhile neither shifts a page nor comes into one that follows.
+
+        Raise `Malformed` for a cursor that is none of ours.
+        """
+        ...
+
+    async def forget_activities(self, *, before: datetime, limit: int) -> int:
+        """
+        Forget at most *limit* of those dated between `RELEASED` and *before*, oldest first, and return how many.
+
+        What was dated before `RELEASED` (by a clock that was wrong) goes with the first of these that came after it.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from station_adapters.memory.clock import settled
+from station_core.devices.activity import ActivityFilter
 from station_core.devices.events import (
     DeviceEventReceived,
     DeviceStateChanged,
@@ -155,7 +156,7 @@ async def test_an_event_is_kept_and_told_with_its_data(ports: MemoryPorts, home:
     assert [(e.device_name, e.event, e.data) for e in told.take()] == [
         ("Lamp", "user_event", {"action": "odd", "count": 2})
     ]
-    assert (await ports.store.activities(device_id=device.id)).items[0].payload == {
+    assert (await ports.store.activities(ActivityFilter(device_id=device.id))).items[0].payload == {
         "event": "user_event",
         "data": {"action": "odd", "count": 2},
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.clock import settled
+from station_core.devices.activity import ActivityFilter
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceStateChanged, DeviceUpdated
 from station_core.devices.types import TYPES
 from station_core.devices.zones import Zone
@@ -196,7 +197,7 @@ async def test_a_removed_device_is_gone_everywhere_but_its_activities_stay(ports
     assert told.take() == [DeviceDeleted(device_id=device.id, device_name="Lamp", timestamp=ports.clock.now())]
     assert await ports.store.find("lamp") is None
     assert ports.door.admitted == {}
-    assert len((await ports.store.activities(device_id=device.id)).items) == 1
+    assert len((await ports.store.activities(ActivityFilter(device_id=device.id))).items) == 1
     with pytest.raises(Unauthenticated):
         home.keyring.verify(token)
     with pytest.raises(DeviceUnknown):

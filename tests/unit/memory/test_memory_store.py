@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.clock import NEW_YEAR, MemoryRandomness
-from station_adapters.memory.devices import FEED_BOUND, MemoryDeviceStore
+from station_adapters.memory.devices import MemoryDeviceStore
+from station_adapters.memory.feed import FEED_BOUND
 from station_core.devices.credentials import Credential
 from station_core.devices.model import Device, Status
 from station_core.devices.ports import DeviceChange

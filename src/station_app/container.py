@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dependency_injector import containers, providers
 
+from station_adapters.control.server import ControlServer
 from station_adapters.credentials.jwt import JwtAccessTokens
 from station_adapters.credentials.passwords import Argon2Passwords
 from station_adapters.http.app import create_app
@@ -27,6 +28,7 @@ from station_adapters.sql.migrations import upgrade
 from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
 from station_app.hold import held
+from station_app.orders import Desk
 from station_app.settings import prepare
 from station_app.station import Station
 from station_core.devices.types import TYPES
@@ -128,11 +130,14 @@ class Container(containers.DeclarativeContainer):
         settings.provided.http_host,
         settings.provided.http_port,
     )
+    desk = providers.Singleton(Desk, home)
+    control = providers.Singleton(ControlServer, settings.provided.data_dir, desk.provided.carry_out)
     station = providers.Singleton(
         Station,
         home=home,
         clock=clock,
         server=server,
+        control=control,
         hub=hub,
         database=database,
         store_lock=lock,

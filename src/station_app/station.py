@@ -12,6 +12,7 @@ from station_core.health import MQTT, STORE, Phase
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from station_adapters.control.server import ControlServer
     from station_adapters.http.live import LiveHub
     from station_adapters.http.server import HttpServer
     from station_adapters.mosquitto.broker import MosquittoBroker
@@ -49,6 +50,7 @@ class Station:
         home: Home,
         clock: Clock,
         server: HttpServer,
+        control: ControlServer,
         hub: LiveHub,
         database: Database,
         store_lock: StoreLock,
@@ -60,6 +62,7 @@ class Station:
         self._home = home
         self._clock = clock
         self._server = server
+        self._control = control
         self._hub = hub
         self._database = database
         self._store_lock = store_lock
@@ -86,6 +89,7 @@ class Station:
             raise supervisor.fatal
 
     async def _start(self, supervisor: Supervisor, serving: asyncio.Event) -> None:
+        supervisor.keep("control", self._control.run)
         supervisor.keep("http", self._server.run)
         await self._server.listening.wait()
         supervisor.keep("live", self._hub.run)
@@ -143,7 +147,7 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ("start", "forgetting", "presence", "strangers"):
+        for name in ("start", "control", "forgetting", "presence", "strangers"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

@@ -69,6 +69,14 @@ app.command(
 )
 
 
+app.command(
+    "station_app.cli.status:status", name="status", help="How the running station is. Exit code 69: it isn't running."
+)
+app.command("station_app.cli.status:log_level", name="log-level", help="Log more, or less, until the next start.")
+app.command("station_app.cli.user:app", name="user", help="The people of the household.")
+app.command("station_app.cli.device:app", name="device", help="The household's devices.")
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; a fact that the operator can act on is one sentence and an exit code, no traceback."""
     try:

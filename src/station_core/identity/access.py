@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.clock import SteadyTime
-from station_core.errors import Malformed, RegistrationClosed, Unauthenticated
+from station_core.errors import Malformed, NotFound, RegistrationClosed, Unauthenticated
 from station_core.identity.model import Claims, Login, Principal, Role, Session, User
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from station_core.clock import Clock, Randomness
     from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
 
@@ -63,6 +65,17 @@ class AccessService:
     def registration_open(self) -> bool:
         """Whether the station still waits for its owner."""
         return not self._users
+
+    def users(self) -> Sequence[User]:
+        """Everybody, by e-mail address."""
+        return sorted(self._users.values(), key=lambda user: user.email.casefold())
+
+    def user(self, email: str) -> User:
+        """Whose address this is, or raise `NotFound`."""
+        found = self._by_email(email)
+        if found is None:
+            raise NotFound("There is no user of this e-mail address.")
+        return found
 
     async def register(self, *, email: str, password: str, name: str | None = None) -> Login:
         """The first user, who becomes owner; of several at once one wins, else `RegistrationClosed`, or `Malformed`."""

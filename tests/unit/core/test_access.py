@@ -8,6 +8,7 @@ import pytest
 from station_adapters.memory.identity import MemoryPasswords
 from station_core.errors import (
     Malformed,
+    NotFound,
     RegistrationClosed,
     StationError,
     Unauthenticated,
@@ -161,3 +162,10 @@ async def test_a_password_is_reset_only_for_somebody_and_only_to_a_proper_one(ho
         await home.access.reset_password(email=EMAIL, password="short")
 
     assert not refused(home, owner.access_token)
+
+
+async def test_people_are_found_by_their_address_in_any_case_and_listed_by_it(home: Home, owner: Login) -> None:
+    assert home.access.users() == [owner.user]
+    assert home.access.user(EMAIL.upper()) == owner.user
+    with pytest.raises(NotFound):
+        home.access.user("nobody@home.example")

@@ -1,0 +1,133 @@
+"""The operator's orders over a home in memory."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from station_adapters.memory.home import MemoryPorts
+from station_app.orders import Desk
+from station_core.errors import DeviceOffline, DeviceUnknown, Malformed, NotFound, Starting, Unavailable
+from station_core.health import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from station_core.home import Home
+
+LAMP = {"externalId": "lamp", "name": "Lamp", "type": "light"}
+OWNER = {"email": "anna@home.example", "password": "correct horse"}
+
+
+@pytest.fixture
+async def home() -> AsyncIterator[Home]:
+    async with MemoryPorts().running() as home:
+        yield home
+
+
+@pytest.fixture
+def desk(home: Home) -> Desk:
+    return Desk(home)
+
+
+async def test_a_device_is_added_listed_and_removed_by_either_of_its_ids(desk: Desk) -> None:
+    added = await desk.carry_out("device add", LAMP)
+    listed = await desk.carry_out("device list", {})
+    await desk.carry_out("device remove", {"device": "lamp"})
+
+    assert added["deviceToken"]
+    assert [(one["externalId"], one["id"]) for one in listed] == [("lamp", added["id"])]
+    assert "deviceToken" not in listed[0]
+    with pytest.raises(DeviceUnknown):
+        await desk.carry_out("device remove", {"device": added["id"]})
+
+
+@pytest.mark.parametrize("wait", [0, 1])
+async def test_a_command_reaches_whom_it_can(desk: Desk, wait: float) -> None:
+    await desk.carry_out("device add", LAMP)
+    with pytest.raises(DeviceOffline):
+        await desk.carry_out("device command", {"device": "lamp", "command": {"action": "toggle"}, "wait": wait})
+
+
+async def test_a_command_that_the_broker_has_is_sent(home: Home, desk: Desk) -> None:
+    added = await desk.carry_out("device add", LAMP)
+    home.devices.report_state("lamp", {"on": True})
+    await home.journal.drained()
+    sent = await desk.carry_out("device command", {"device": added["id"], "command": {"action": "toggle"}})
+
+    assert sent["status"] == "sent"
+
+
+async def test_a_new_password_is_the_one_that_counts(home: Home, desk: Desk) -> None:
+    await home.access.register(**OWNER)
+    told = await desk.carry_out("user reset-password", {"email": "Anna@home.example", "password": "battery staple"})
+    people = await desk.carry_out("user list", {})
+
+    await home.access.login(email=OWNER["email"], password="battery staple")
+    assert people == [told]
+    assert not [one for one in people if "password" in str(one)]
+    with pytest.raises(NotFound):
+        await desk.carry_out("user reset-password", {"email": "nobody@home.example", "password": "battery staple"})
+
+
+async def test_status_tells_phase_parts_and_counts(desk: Desk) -> None:
+    await desk.carry_out("device add", LAMP)
+    status = await desk.carry_out("status", {})
+
+    assert (status["phase"], status["ready"], status["users"]) == (Phase.SERVING, True, 0)
+    assert status["devices"] == {"online": 0, "offline": 1}
+    assert status["parts"]["store"]["up"] is True
+
+
+async def test_the_log_level_is_changed_while_it_runs(desk: Desk) -> None:
+    root = logging.getLogger()
+    before = root.level
+    try:
+        changed = await desk.carry_out("log-level", {"level": "error"})
+        now = root.level
+    finally:
+        root.setLevel(before)
+
+    assert changed["now"] == "error"
+    assert now == logging.ERROR
+
+
+@pytest.mark.parametrize(
+    ("order", "arguments"),
+    [
+        ("device add", {}),
+        ("device add", {**LAMP, "colour": "red"}),
+        ("device list", {"all": True}),
+        ("log-level", {"level": "loud"}),
+        ("device command", {"device": "lamp", "command": "toggle"}),
+    ],
+)
+async def test_wrong_arguments_are_malformed(desk: Desk, order: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        await desk.carry_out(order, arguments)
+
+
+async def test_an_order_that_nobody_knows_is_not_found(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await desk.carry_out("device paint", {})
+
+
+@pytest.mark.parametrize(("phase", "error"), [(Phase.STARTING, Starting), (Phase.STOPPING, Unavailable)])
+async def test_until_it_serves_there_is_only_the_status(
+    home: Home, desk: Desk, phase: Phase, error: type[Unavailable]
+) -> None:
+    home.health.phase = phase
+    with pytest.raises(error):
+        await desk.carry_out("device list", {})
+
+    assert (await desk.carry_out("status", {}))["phase"] == phase
+
+
+async def test_without_a_station_only_what_needs_none_is_done(home: Home, desk: Desk) -> None:
+    home.health.phase = Phase.STARTING
+
+    assert await desk.carry_out_offline("device list", {}) == []
+    with pytest.raises(Unavailable):
+        await desk.carry_out_offline("status", {})

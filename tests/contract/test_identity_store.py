@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_core.errors import NotFound, RegistrationClosed, StoreFull, StoreUnavailable
+from station_core.errors import Conflict, NotFound, RegistrationClosed, StoreFull, StoreUnavailable
 from station_core.identity.model import Role, Session, User
 from station_core.identity.ports import Rotation
 
@@ -172,6 +172,54 @@ async def test_a_new_password_ends_all_sessions_of_its_user(stores: StoreRig) ->
     assert [kept.password_hash for kept in people.users] == ["another hash"]
     assert people.sessions == []
     assert [await rotated(stores, token, "fresh") for token in ("r0", "r1")] == [None, None]
+
+
+async def test_one_more_user_is_kept_over_a_restart_and_logs_in(stores: StoreRig) -> None:
+    ada, _ = await founded(stores)
+    bob = user("bob@example.org", role=Role.MEMBER, name="Bob")
+    await stores.identities.add(bob)
+    await stores.identities.open_session(session(bob), "b0")
+    await stores.reopen()
+    people = await stores.identities.load()
+
+    assert sorted(people.users, key=lambda one: one.email) == [ada, bob]
+    assert await stores.owner_id() == ada.id
+
+
+async def test_an_address_is_one_users_in_any_case(stores: StoreRig) -> None:
+    ada, _ = await founded(stores)
+    with pytest.raises(Conflict):
+        await stores.identities.add(user("ADA@example.org", role=Role.MEMBER))
+
+    assert (await stores.identities.load()).users == [ada]
+
+
+async def test_a_disabled_user_has_no_sessions_and_is_one_over_a_restart_until_enabled(stores: StoreRig) -> None:
+    ada, first = await founded(stores)
+    bob = user("bob@example.org", role=Role.MEMBER)
+    await stores.identities.add(bob)
+    await stores.identities.open_session(session(bob), "b0")
+    for _ in range(2):
+        await stores.identities.disable(bob.id)
+    await stores.reopen()
+    people = await stores.identities.load()
+    token = await rotated(stores, "b0", "b1")
+    for _ in range(2):
+        await stores.identities.enable(bob.id)
+    again = await stores.identities.load()
+
+    assert {one.email: one.disabled for one in people.users} == {ada.email: False, bob.email: True}
+    assert people.sessions == [first]
+    assert token is None
+    assert not any(one.disabled for one in again.users)
+
+
+async def test_nobody_is_disabled_or_enabled(stores: StoreRig) -> None:
+    for user_id in NOBODIES:
+        with pytest.raises(NotFound):
+            await stores.identities.disable(user_id)
+        with pytest.raises(NotFound):
+            await stores.identities.enable(user_id)
 
 
 async def test_nobody_gets_no_password(stores: StoreRig) -> None:

@@ -47,6 +47,8 @@ async def test_a_running_station_is_asked_and_ordered(tmp_path: Path) -> None:
     async with station_in(tmp_path) as running:
         status = await told(running, "status")
         added = await told(running, "device", "add", "lamp", "--type", "light")
+        await told(running, "user", "add", "bob@example.org", "--role", "admin", typed="correct horse\n")
+        await told(running, "user", "disable", "bob@example.org")
         people = await told(running, "user", "list")
         await told(running, "user", "reset-password", OWNER["email"], typed="another password\n")
         old = await running.call("GET", "/api/devices")
@@ -58,7 +60,10 @@ async def test_a_running_station_is_asked_and_ordered(tmp_path: Path) -> None:
         kept = await told(running, "device", "list")
 
     assert (status["phase"], status["ready"]) == ("serving", True)
-    assert [one["email"] for one in people] == [OWNER["email"]]
+    assert [(one["email"], one["role"], one["disabled"]) for one in people] == [
+        ("bob@example.org", "admin", True),
+        (OWNER["email"], "owner", False),
+    ]
     assert (old.status_code, new.status_code) == (401, 200)
     assert level["now"] == "debug"
     assert (offline[0], offline[1]) == (1, "")

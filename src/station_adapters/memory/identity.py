@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from station_core.errors import NotFound, RegistrationClosed, Unauthenticated
+from station_core.errors import Conflict, NotFound, RegistrationClosed, Unauthenticated
 from station_core.identity.ports import People, Rotation
 
 if TYPE_CHECKING:
@@ -91,6 +91,39 @@ class MemoryIdentityStore:
                 self._close(session.id)
 
         await self._atomic(set_password)
+
+    async def add(self, user: User) -> None:
+        """See `IdentityStore`."""
+
+        def add() -> None:
+            if any(other.email.casefold() == user.email.casefold() for other in self._users.values()):
+                raise Conflict("Somebody has this e-mail address already.")
+            self._users[user.id] = user
+
+        await self._atomic(add)
+
+    async def disable(self, user_id: str) -> None:
+        """See `IdentityStore`."""
+
+        def disable() -> None:
+            self._users[user_id] = replace(self._known(user_id), disabled=True)
+            for session in [s for s in self._sessions.values() if s.user_id == user_id]:
+                self._close(session.id)
+
+        await self._atomic(disable)
+
+    async def enable(self, user_id: str) -> None:
+        """See `IdentityStore`."""
+
+        def enable() -> None:
+            self._users[user_id] = replace(self._known(user_id), disabled=False)
+
+        await self._atomic(enable)
+
+    def _known(self, user_id: str) -> User:
+        if user_id not in self._users:
+            raise NotFound("There is no such user.")
+        return self._users[user_id]
 
     async def _atomic(self, effect: Callable[[], T]) -> T:
         await asyncio.sleep(0)  # as in the device store

@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
-from station_adapters.sql.records import session_in, user_in
+from station_adapters.sql.records import session_in, user_in, user_row
 from station_adapters.sql.tables import refresh_tokens, sessions, station, station_members, users
-from station_core.errors import NotFound, RegistrationClosed
+from station_core.errors import Conflict, NotFound, RegistrationClosed
 from station_core.identity.ports import People, Rotation
 
 if TYPE_CHECKING:
@@ -53,19 +53,8 @@ class SqlIdentityStore:
             connection.execute(update(station).values(owner_id=station.c.owner_id))
             if connection.execute(select(users.c.id).limit(1)).first() is not None:
                 raise RegistrationClosed
-            connection.execute(
-                insert(users).values(
-                    id=owner.id,
-                    email=owner.email,
-                    email_folded=owner.email.casefold(),
-                    name=owner.name,
-                    role=owner.role.value,
-                    password_hash=owner.password_hash,
-                    created_at=owner.created_at,
-                )
-            )
+            _add(connection, owner)
             connection.execute(update(station).values(owner_id=owner.id))
-            connection.execute(insert(station_members).values(user_id=owner.id, role=owner.role.value))
             _open(connection, session, refresh_digest)
 
         await self._database.run(found)
@@ -107,6 +96,41 @@ class SqlIdentityStore:
             connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
 
         await self._database.run(set_password)
+
+    async def add(self, user: User) -> None:
+        """See `IdentityStore`."""
+        check_texts([user.email, user.name, user.password_hash])
+        try:
+            await self._database.run(lambda connection: _add(connection, user))
+        except IntegrityError as error:
+            if violated(error) == "unique":
+                raise Conflict("Somebody has this e-mail address already.") from error
+            raise
+
+    async def disable(self, user_id: str) -> None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+
+        def disable(connection: Connection) -> None:
+            _turn(connection, user_id, disabled=True)
+            connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+        await self._database.run(disable)
+
+    async def enable(self, user_id: str) -> None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+        await self._database.run(lambda connection: _turn(connection, user_id, disabled=False))
+
+
+def _add(connection: Connection, user: User) -> None:
+    connection.execute(insert(users).values(user_row(user)))
+    connection.execute(insert(station_members).values(user_id=user.id, role=user.role.value))
+
+
+def _turn(connection: Connection, user_id: str, *, disabled: bool) -> None:
+    if not connection.execute(update(users).where(users.c.id == user_id).values(disabled=disabled)).rowcount:
+        raise NotFound("There is no such user.")
 
 
 def _open(connection: Connection, session: Session, refresh_digest: str) -> None:

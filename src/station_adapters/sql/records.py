@@ -101,7 +101,22 @@ def user_in(row: RowMapping) -> User:
         role=Role(row["role"]),
         created_at=row["created_at"],
         password_hash=row["password_hash"],
+        disabled=row["disabled"],
     )
+
+
+def user_row(user: User) -> dict[str, Any]:
+    """A user's row."""
+    return {
+        "id": user.id,
+        "email": user.email,
+        "email_folded": user.email.casefold(),
+        "name": user.name,
+        "role": user.role.value,
+        "password_hash": user.password_hash,
+        "disabled": user.disabled,
+        "created_at": user.created_at,
+    }
 
 
 def session_in(row: RowMapping) -> Session:

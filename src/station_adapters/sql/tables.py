@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -82,6 +83,7 @@ users = Table(
     Column("name", Text, nullable=False),
     Column("role", Text, CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"), nullable=False),
     Column("password_hash", Text),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
 )
 

@@ -6,8 +6,9 @@ from cyclopts import App
 
 from station_app.cli.ordering import order, password, show, table
 from station_app.cli.status import Json  # noqa: TC001  # cyclopts reads annotations
+from station_core.identity.model import Role
 
-COLUMNS = {"email": "E-MAIL", "name": "NAME", "role": "ROLE", "createdAt": "SINCE"}
+COLUMNS = {"email": "E-MAIL", "name": "NAME", "role": "ROLE", "disabled": "DISABLED", "createdAt": "SINCE"}
 
 app = App(name="user", help="The people of the household.")
 
@@ -29,6 +30,75 @@ def listed(*, as_json: Json = False) -> None:
     """
     people = order("user list")
     show(people, as_json=as_json, words=table(people, COLUMNS))
+
+
+@app.command
+def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_json: Json = False) -> None:
+    """
+    Add somebody, with a password from a prompt or the first line of standard input; the first has to be an owner.
+
+    Example: `station user add anna@home.example --role admin --name Anna`.
+
+    Exit codes: 0 done; 1 somebody has the address, it's none, or the password is no proper one; 69 the database can't
+    answer; 75 a station is starting or ending.
+
+    Parameters
+    ----------
+    email
+        By which they log in.
+    role
+        owner, admin or member.
+    name
+        What the household calls them; without: their address up to the @.
+    as_json
+        For machines.
+
+    """
+    added = order("user add", email=email, password=password(), role=role.value, name=name)
+    show(added, as_json=as_json, words=f"{added['email']} is added: {added['role']}.")
+
+
+@app.command
+def disable(email: str, *, as_json: Json = False) -> None:
+    """
+    Keep somebody out: no login, no refresh, and all their sessions end at once.
+
+    Example: `station user disable anna@home.example`.
+
+    Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
+    ending.
+
+    Parameters
+    ----------
+    email
+        Whom.
+    as_json
+        For machines.
+
+    """
+    disabled = order("user disable", email=email)
+    show(disabled, as_json=as_json, words=f"{disabled['email']} is disabled; all sessions have ended.")
+
+
+@app.command
+def enable(email: str, *, as_json: Json = False) -> None:
+    """
+    Let somebody in again who was disabled.
+
+    Example: `station user enable anna@home.example`.
+
+    Exit codes: 0 done; 1 no such user; 69 the database can't answer; 75 a station is starting or ending.
+
+    Parameters
+    ----------
+    email
+        Whom.
+    as_json
+        For machines.
+
+    """
+    enabled = order("user enable", email=email)
+    show(enabled, as_json=as_json, words=f"{enabled['email']} may log in again.")
 
 
 @app.command(name="reset-password")

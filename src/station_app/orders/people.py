@@ -7,12 +7,28 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from station_app.orders.order import Nothing, Order
+from station_core.identity.model import Role  # msgspec reads the fields' types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from station_core.home import Home
     from station_core.identity.model import User
+
+
+class NewUser(msgspec.Struct, forbid_unknown_fields=True):
+    """Who shall get in, as what."""
+
+    email: str
+    password: str
+    role: Role = Role.MEMBER
+    name: str | None = None
+
+
+class Whom(msgspec.Struct, forbid_unknown_fields=True):
+    """A person by their e-mail address."""
+
+    email: str
 
 
 class NewPassword(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,6 +50,21 @@ async def reset_password(home: Home, wanted: NewPassword) -> dict[str, Any]:
     return told(user)
 
 
+async def add(home: Home, new: NewUser) -> dict[str, Any]:
+    """One more; the first has to be an owner."""
+    return told(await home.access.add(email=new.email, password=new.password, role=new.role, name=new.name))
+
+
+async def disable(home: Home, whom: Whom) -> dict[str, Any]:
+    """Keep somebody out; all their sessions end."""
+    return told(await home.access.disable(whom.email))
+
+
+async def enable(home: Home, whom: Whom) -> dict[str, Any]:
+    """Let somebody in again."""
+    return told(await home.access.enable(whom.email))
+
+
 def told(user: User) -> dict[str, Any]:
     """What the operator sees of a person."""
     return {
@@ -41,11 +72,15 @@ def told(user: User) -> dict[str, Any]:
         "email": user.email,
         "name": user.name,
         "role": user.role,
+        "disabled": user.disabled,
         "createdAt": user.created_at,
     }
 
 
 ORDERS: Final[Mapping[str, Order]] = {
     "user list": Order(wants=Nothing, carry_out=listed),
+    "user add": Order(wants=NewUser, carry_out=add),
+    "user disable": Order(wants=Whom, carry_out=disable),
+    "user enable": Order(wants=Whom, carry_out=enable),
     "user reset-password": Order(wants=NewPassword, carry_out=reset_password),
 }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.clock import SteadyTime
-from station_core.errors import Malformed, NotFound, RegistrationClosed, Unauthenticated
+from station_core.errors import Conflict, Malformed, NotFound, RegistrationClosed, Unauthenticated
 from station_core.identity.model import Claims, Login, Principal, Role, Session, User
 from station_core.values import text_weight
 
@@ -81,18 +81,7 @@ class AccessService:
         """The first user, who becomes owner; of several at once one wins, else `RegistrationClosed`, or `Malformed`."""
         if not self.registration_open:
             raise RegistrationClosed
-        address = checked_email(email)
-        display_name = (name or "").strip() or address.partition("@")[0]
-        text_weight(display_name)
-        check_password(password)
-        owner = User(
-            id=self._randomness.uuid(),
-            email=address,
-            name=display_name,
-            role=Role.OWNER,
-            created_at=self._clock.now(),
-            password_hash=await self._passwords.hash(password),
-        )
+        owner = await self._newcomer(email=email, password=password, role=Role.OWNER, name=name)
         session, refresh = self._new_session(owner)
         await self._store.found(owner, session, digest(refresh))
         self._users[owner.id] = owner
@@ -100,16 +89,18 @@ class AccessService:
         return self._login(owner, session, refresh)
 
     async def login(self, *, email: str, password: str) -> Login:
-        """Raise `Unauthenticated` for an unknown user and a wrong password alike."""
+        """Raise `Unauthenticated` for an unknown or disabled user and a wrong password alike."""
         user = self._by_email(email)
+        if user is not None and user.disabled:
+            user = None
         await self._passwords.verify(password, None if user is None else user.password_hash)
         if user is None:
             raise Unauthenticated
         session, refresh = self._new_session(user)
         async with self._one_at_a_time:
             present = self._users.get(user.id)
-            if present is None or present.password_hash != user.password_hash:
-                raise Unauthenticated  # the password was reset while this one was verified
+            if present is None or present.disabled or present.password_hash != user.password_hash:
+                raise Unauthenticated  # the user was disabled, or the password reset, while this one was verified
             await self._store.open_session(session, digest(refresh))
             self._forget_expired()
             self._sessions[session.id] = session
@@ -152,6 +143,40 @@ class AccessService:
             self._users[user.id] = replace(self._users[user.id], password_hash=hashed)
             self._sessions = {s.id: s for s in self._sessions.values() if s.user_id != user.id}
 
+    async def add(self, *, email: str, password: str, role: Role, name: str | None = None) -> User:
+        """One more user; raise `Conflict` for an address that is taken or a first who is no owner, or `Malformed`."""
+        if self.registration_open:
+            if role is not Role.OWNER:
+                raise Conflict("The station has no owner yet: the first user has to be one.")
+            login = await self.register(email=email, password=password, name=name)
+            await self.log_out(self.verify(login.access_token).session_id)
+            return login.user
+        user = await self._newcomer(email=email, password=password, role=role, name=name)
+        async with self._one_at_a_time:
+            await self._store.add(user)
+            self._users[user.id] = user
+        return user
+
+    async def disable(self, email: str) -> User:
+        """Keep a user out and end all their sessions; raise `NotFound`, or `Conflict` for the last owner."""
+        async with self._one_at_a_time:
+            user = self.user(email)
+            others = [one for one in self._users.values() if one.id != user.id and not one.disabled]
+            if user.role is Role.OWNER and not any(one.role is Role.OWNER for one in others):
+                raise Conflict("The last owner can't be disabled.")
+            await self._store.disable(user.id)
+            self._users[user.id] = replace(user, disabled=True)
+            self._sessions = {s.id: s for s in self._sessions.values() if s.user_id != user.id}
+            return self._users[user.id]
+
+    async def enable(self, email: str) -> User:
+        """Let a user in again; raise `NotFound`."""
+        async with self._one_at_a_time:
+            user = self.user(email)
+            await self._store.enable(user.id)
+            self._users[user.id] = replace(user, disabled=False)
+            return self._users[user.id]
+
     def verify(self, token: str) -> Principal:
         """Who bears this access token, or raise `Unauthenticated`; an ended session's tokens hold no more."""
         claims = self._tokens.verify(token, at=self._time.now())
@@ -170,6 +195,20 @@ class AccessService:
             and user is not None
             and user.role is principal.user.role
             and session.expires_at > self._time.now()
+        )
+
+    async def _newcomer(self, *, email: str, password: str, role: Role, name: str | None) -> User:
+        address = checked_email(email)
+        display_name = (name or "").strip() or address.partition("@")[0]
+        text_weight(display_name)
+        check_password(password)
+        return User(
+            id=self._randomness.uuid(),
+            email=address,
+            name=display_name,
+            role=role,
+            created_at=self._clock.now(),
+            password_hash=await self._passwords.hash(password),
         )
 
     def _by_email(self, email: str) -> User | None:

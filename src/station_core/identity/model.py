@@ -18,7 +18,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person of the household; *email* is kept as given and compared without regard to case."""
+    """
+    A person of the household; a *disabled* one gets in nowhere.
+
+    *email* is kept as given and compared without regard to case.
+    """
 
     id: str
     email: str
@@ -26,6 +30,7 @@ class User:
     role: Role
     created_at: datetime
     password_hash: str | None = field(default=None, repr=False)
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,18 @@ class IdentityStore(Protocol):
         """Keep a new password and end all the user's sessions; raise `NotFound`."""
         ...
 
+    async def add(self, user: User) -> None:
+        """Keep one more user, a member of the station; raise `Conflict` when somebody has the e-mail address."""
+        ...
+
+    async def disable(self, user_id: str) -> None:
+        """Keep that a user is disabled and end all their sessions; again is no error; raise `NotFound`."""
+        ...
+
+    async def enable(self, user_id: str) -> None:
+        """Keep that a user isn't disabled; again is no error; raise `NotFound`."""
+        ...
+
 
 class PasswordHasher(Protocol):
     """Slow, salted digests of passwords; never blocks the loop; raises `RateLimited` when too many wait already."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
-from station_app.orders import Desk
+from station_app.orders import Desk, people
 from station_core.errors import DeviceOffline, DeviceUnknown, Malformed, NotFound, Starting, Unavailable
 from station_core.health import Phase
 
@@ -63,13 +63,29 @@ async def test_a_command_that_the_broker_has_is_sent(home: Home, desk: Desk) -> 
 async def test_a_new_password_is_the_one_that_counts(home: Home, desk: Desk) -> None:
     await home.access.register(**OWNER)
     told = await desk.carry_out("user reset-password", {"email": "Anna@home.example", "password": "battery staple"})
-    people = await desk.carry_out("user list", {})
+    listed = await desk.carry_out("user list", {})
 
     await home.access.login(email=OWNER["email"], password="battery staple")
-    assert people == [told]
-    assert not [one for one in people if "password" in str(one)]
+    assert listed == [told]
+    assert not [one for one in listed if "password" in str(one)]
     with pytest.raises(NotFound):
         await desk.carry_out("user reset-password", {"email": "nobody@home.example", "password": "battery staple"})
+
+
+async def test_somebody_is_added_disabled_and_enabled(home: Home, desk: Desk) -> None:
+    await home.access.register(**OWNER)
+    bob = {"email": "bob@home.example"}
+    added = await desk.carry_out("user add", {**bob, "password": "battery staple", "role": "admin"})
+    disabled = await desk.carry_out("user disable", bob)
+    enabled = await desk.carry_out("user enable", bob)
+
+    assert (added["role"], added["disabled"], disabled["disabled"]) == ("admin", False, True)
+    assert enabled == added
+    assert await desk.carry_out("user list", {}) == [home_owner(home), added]
+
+
+def home_owner(home: Home) -> Any:
+    return people.told(home.access.user(OWNER["email"]))
 
 
 async def test_status_tells_phase_parts_and_counts(desk: Desk) -> None:

@@ -45,7 +45,7 @@ def add(
 
     Example: `station device add lamp-1 --type light --name "Ceiling light"`.
 
-    Exit codes: 0 done; 1 the id is taken or none that a device may bear; 69 the database or the broker can't answer;
+    Exit codes: 0 done; 1 the id is taken; 64 none may bear it; 69 the database or the broker can't answer;
     75 a station is starting or ending.
 
     Parameters
@@ -102,7 +102,7 @@ def command(
     `station device command lamp-1 set_brightness --with '{"brightness": 40}'`.
 
     Exit codes: 0 the broker has it (and with --wait, the output says whether its effect has shown); 1 there is no such
-    device, it's offline, or its type knows no such command; 69 the station isn't running, or its broker is away.
+    device, or it's offline; 64 its type knows no such command; 69 the station isn't running, or its broker is away.
 
     Parameters
     ----------

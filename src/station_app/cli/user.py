@@ -39,7 +39,7 @@ def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_jso
 
     Example: `station user add anna@home.example --role admin --name Anna`.
 
-    Exit codes: 0 done; 1 somebody has the address, it's none, or the password is no proper one; 69 the database can't
+    Exit codes: 0 done; 1 somebody has the address; 64 it's none, or no proper password; 69 the database can't
     answer; 75 a station is starting or ending.
 
     Parameters
@@ -109,7 +109,7 @@ def reset_password(email: str, *, as_json: Json = False) -> None:
     Examples: `station user reset-password anna@home.example`,
     `pwgen 20 1 | station user reset-password anna@home.example`.
 
-    Exit codes: 0 done; 1 no such user, or no proper password; 69 the database can't answer; 75 a station is starting
+    Exit codes: 0 done; 1 no such user; 64 no proper password; 69 the database can't answer; 75 a station is starting
     or ending.
 
     Parameters

@@ -29,6 +29,7 @@ from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
 from station_app.hold import held
 from station_app.orders import Desk
+from station_app.orders.doctor import Doctor
 from station_app.settings import prepare
 from station_app.station import Station
 from station_core.devices.types import TYPES
@@ -130,7 +131,8 @@ class Container(containers.DeclarativeContainer):
         settings.provided.http_host,
         settings.provided.http_port,
     )
-    desk = providers.Singleton(Desk, home)
+    doctor = providers.Singleton(Doctor, settings, database, home)
+    desk = providers.Singleton(Desk, home, providers.Dict(doctor=doctor.provided.order))
     control = providers.Singleton(ControlServer, settings.provided.data_dir, desk.provided.carry_out)
     station = providers.Singleton(
         Station,

@@ -55,7 +55,9 @@ async def test_a_running_station_is_asked_and_ordered(tmp_path: Path) -> None:
         new = await running.call("POST", "/api/auth/login", json={**OWNER, "password": "another password"})
         level = await told(running, "log-level", "debug")
         offline = await station(running, "device", "command", "lamp", "toggle")
+        healthy = await told(running, "doctor")
         await running.stop()
+        examined = await told(running, "doctor")
         after = await station(running, "status")
         kept = await told(running, "device", "list")
 
@@ -65,6 +67,8 @@ async def test_a_running_station_is_asked_and_ordered(tmp_path: Path) -> None:
         (OWNER["email"], "owner", False),
     ]
     assert (old.status_code, new.status_code) == (401, 200)
+    assert [one["state"] for one in healthy.values() if one["state"] == "fail"] == []
+    assert list(examined) == list(healthy)
     assert level["now"] == "debug"
     assert (offline[0], offline[1]) == (1, "")
     assert after == (69, "", "station: The station isn't running.\n")

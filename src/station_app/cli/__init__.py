@@ -73,6 +73,7 @@ app.command(
     "station_app.cli.status:status", name="status", help="How the running station is. Exit code 69: it isn't running."
 )
 app.command("station_app.cli.status:log_level", name="log-level", help="Log more, or less, until the next start.")
+app.command("station_app.cli.doctor:doctor", name="doctor", help="Say what is wrong and what to do.")
 app.command("station_app.cli.user:app", name="user", help="The people of the household.")
 app.command("station_app.cli.device:app", name="device", help="The household's devices.")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,10 +20,11 @@ ORDERS: Final[Mapping[str, Order]] = {**running.ORDERS, **people.ORDERS, **devic
 
 
 class Desk:
-    """Carries out orders by name over a home, whether a station lives around it or not."""
+    """Carries out orders over a home, whether a station lives around it or not; *more* orders beside the table's."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, more: Mapping[str, Order] = MappingProxyType({})) -> None:
         self._home = home
+        self._orders = {**ORDERS, **more}
 
     async def carry_out(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """What came of it; raise `NotFound` for no such order, `Malformed` for wrong arguments, or what it raises."""
@@ -39,7 +41,7 @@ class Desk:
         return await self._done(order, arguments)
 
     def _checked(self, name: str) -> Order:
-        order = ORDERS.get(name)
+        order = self._orders.get(name)
         if order is None:
             raise NotFound("The station knows no such order: is it of another version?")
         return order

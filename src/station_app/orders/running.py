@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from station_app.logs import set_level
 from station_app.orders.order import Nothing, Order
 from station_app.settings import LogLevel  # noqa: TC001  # msgspec reads the fields' types
 from station_core.devices.model import Status
@@ -52,9 +53,8 @@ async def status(home: Home, _: Nothing) -> dict[str, Any]:
 
 async def log_level(_: Home, wanted: Level) -> dict[str, Any]:
     """Another level from now on, until the next start."""
-    root = logging.getLogger()
-    before = logging.getLevelName(root.level).lower()
-    root.setLevel(wanted.level.value.upper())
+    before = logging.getLevelName(logging.getLogger().level).lower()
+    set_level(wanted.level.value)
     log.warning("log level changed", extra={"before": before, "now": wanted.level.value})
     return {"before": before, "now": wanted.level.value}
 

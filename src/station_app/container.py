@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from dependency_injector import containers, providers
 
+from station_adapters.ble.virtual import VirtualAir
 from station_adapters.control.server import ControlServer
 from station_adapters.credentials.jwt import JwtAccessTokens
 from station_adapters.credentials.passwords import Argon2Passwords
+from station_adapters.credentials.sealing import AesGcmSealer
 from station_adapters.http.app import create_app
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
@@ -25,18 +27,20 @@ from station_adapters.sql.engine import open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.lock import store_lock
 from station_adapters.sql.migrations import upgrade
+from station_adapters.sql.provisioning import SqlProvisioningStore
 from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
 from station_app.hold import held
 from station_app.orders import Desk
 from station_app.orders.doctor import Doctor
-from station_app.settings import prepare
+from station_app.radio import radio
+from station_app.settings import Origin, Secret, prepare
 from station_app.station import Station
 from station_core.devices.types import TYPES
 from station_core.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from station_app.settings import Settings, StationKeys
     from station_core.devices.ports import BrokerDoor
@@ -76,9 +80,25 @@ def mqtt_link(settings: Settings, keys: StationKeys, own: MosquittoBroker | None
     return MqttLink(address, f"{OWN_USER}/{secret}" if settings.mqtt_allow_anonymous else OWN_USER)
 
 
+def broker_host(settings: Settings) -> str:
+    """Where devices reach the broker: the own one by this host's name, another by the one of its URL."""
+    named = settings.origins["STATION_MQTT_PUBLIC_HOST"] is not Origin.DEFAULT
+    return settings.mqtt_public_host if named or settings.mqtt_url is None else settings.mqtt_url.host
+
+
+def broker_port(settings: Settings) -> int:
+    """The port that goes with `broker_host`."""
+    return settings.mqtt_port if settings.mqtt_url is None else settings.mqtt_url.port
+
+
 def device_types(settings: Settings) -> tuple[DeviceType, ...]:
     """What the station knows from the start, and what the settings add."""
     return (*TYPES, *settings.device_types)
+
+
+def agent_check(keys: StationKeys) -> Callable[[str], bool]:
+    """Whether a token is the agent's, compared in constant time."""
+    return lambda token: keys.agent_token == Secret(token)
 
 
 class Container(containers.DeclarativeContainer):
@@ -93,12 +113,16 @@ class Container(containers.DeclarativeContainer):
     database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
     lock = providers.Singleton(store_lock, database)
     device_store = providers.Singleton(SqlDeviceStore, database, randomness)
+    provisioning_store = providers.Singleton(
+        SqlProvisioningStore, database, providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
+    )
     identity_store = providers.Singleton(SqlIdentityStore, database)
 
     broker: providers.Singleton[MosquittoBroker | None] = providers.Singleton(own_broker, settings, keys)
     door: providers.Singleton[BrokerDoor] = providers.Singleton(door, broker)
     link = providers.Singleton(mqtt_link, settings, keys, broker)
 
+    air = providers.Singleton(VirtualAir)
     home = providers.Singleton(
         Home,
         store=device_store,
@@ -111,6 +135,10 @@ class Container(containers.DeclarativeContainer):
         randomness=randomness,
         station_id=keys.provided.station_id,
         types=providers.Singleton(device_types, settings),
+        radio=providers.Singleton(radio, settings, air),
+        provisioning_store=provisioning_store,
+        mqtt_host=providers.Singleton(broker_host, settings),
+        mqtt_port=providers.Singleton(broker_port, settings),
     )
     inbound = providers.Singleton(Inbound, home)
     hub = providers.Singleton(LiveHub, home)
@@ -127,7 +155,15 @@ class Container(containers.DeclarativeContainer):
     )
     server = providers.Singleton(
         HttpServer,
-        providers.Singleton(create_app, home, device_store, hub, traffic=traffic, figures=figures),
+        providers.Singleton(
+            create_app,
+            home,
+            device_store,
+            hub,
+            is_agent=providers.Singleton(agent_check, keys),
+            traffic=traffic,
+            figures=figures,
+        ),
         settings.provided.http_host,
         settings.provided.http_port,
     )

@@ -133,6 +133,8 @@ class Station:
         supervisor.keep("strangers", self._home.strangers.run)
         supervisor.keep("presence", self._home.presence.run)
         supervisor.keep("forgetting", self._home.forgetting.run)
+        supervisor.keep("lookout", self._home.lookout.run)
+        supervisor.keep("provisioning", self._home.provisioning.run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -147,7 +149,7 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ("start", "control", "forgetting", "presence", "strangers"):
+        for name in ("start", "control", "provisioning", "lookout", "forgetting", "presence", "strangers"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

@@ -13,16 +13,26 @@ StationError
 ├── Conflict                 conflict
 │   ├── ExternalIdTaken      external_id_taken
 │   ├── ZoneNameTaken        zone_name_taken
-│   └── DeviceOffline        device_offline
+│   ├── DeviceOffline        device_offline
+│   └── ProvisioningBusy     provisioning_busy    somebody else provisions this device just now
 ├── Stale                    stale                it has changed since the caller read it
 ├── TooLarge                 too_large
 ├── RateLimited              rate_limited
 ├── Unavailable              unavailable          passing: ask again
 │   ├── StoreUnavailable     store_unavailable
 │   ├── BrokerUnavailable    broker_unavailable
+│   ├── RadioUnavailable     radio_unavailable    no Bluetooth
 │   └── Starting             starting
 ├── StoreFull                store_full           the disk is full
 ├── ChangeRefused            change_refused       the store can never keep this content
+├── ProvisioningFailed       provisioning_failed  its kinds: provisioning/errors.py; a retry may work
+│   ├── NotInRange           not_in_range
+│   ├── ConnectFailed        connect_failed
+│   ├── ServiceMissing       service_missing
+│   ├── WriteRefused         write_refused
+│   ├── LinkLost             link_lost
+│   ├── WifiNotConfigured    wifi_not_configured
+│   └── NoHandshake          no_handshake
 ├── LinkDown                 link_down            a worker's connection ended
 ├── StoreTaken               store_taken          another station holds the store or the data folder
 └── SettingInvalid           setting_invalid      the operator has to change a setting
@@ -128,6 +138,13 @@ class DeviceOffline(Conflict):
     fact = "The device is offline."
 
 
+class ProvisioningBusy(Conflict):
+    """The device is being provisioned by somebody else."""
+
+    code = "provisioning_busy"
+    fact = "This device is being provisioned already."
+
+
 class Stale(StationError):
     """It has changed since the caller read it."""
 
@@ -174,6 +191,13 @@ class BrokerUnavailable(Unavailable):
     fact = "The MQTT broker can't be reached now."
 
 
+class RadioUnavailable(Unavailable):
+    """There is no Bluetooth adapter that works now."""
+
+    code = "radio_unavailable"
+    fact = "Bluetooth isn't available now."
+
+
 class Starting(Unavailable):
     """The station isn't ready yet."""
 
@@ -193,6 +217,13 @@ class ChangeRefused(StationError):
 
     code = "change_refused"
     fact = "The store can't keep this content."
+
+
+class ProvisioningFailed(StationError):
+    """A device in range could not be made one of ours; nothing of it is left, and a retry may work."""
+
+    code = "provisioning_failed"
+    fact = "The device could not be provisioned."
 
 
 class LinkDown(StationError):

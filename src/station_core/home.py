@@ -18,6 +18,11 @@ from station_core.events import EventBus
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
 from station_core.journal import Journal
+from station_core.provisioning.lookout import Lookout
+from station_core.provisioning.model import Whereabouts
+from station_core.provisioning.nowhere import Nowhere
+from station_core.provisioning.saga import Saga
+from station_core.provisioning.service import Provisioning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +32,16 @@ if TYPE_CHECKING:
     from station_core.devices.types import DeviceType
     from station_core.errors import StationError
     from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
+    from station_core.provisioning.ports import BleTransport, ProvisioningStore
 
 
 class Home:
     """
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
-    `load` first; then `run`, or the `run` methods of journal, strangers, presence and forgetting under a supervisor.
+    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, lookout and
+    provisioning under a supervisor.
+    Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
     """
 
     def __init__(
@@ -49,6 +57,10 @@ class Home:
         randomness: Randomness,
         station_id: str,
         types: Sequence[DeviceType] = TYPES,
+        provisioning_store: ProvisioningStore | None = None,
+        radio: BleTransport | None = None,
+        mqtt_host: str = "localhost",
+        mqtt_port: int = 1883,
     ) -> None:
         self._types = types
         self.clock = clock
@@ -101,6 +113,25 @@ class Home:
         )
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
         self.forgetting = Forgetting(store=store, clock=clock)
+        self.lookout = Lookout(radio=radio, holds=self.registry.holds, bus=self.bus, health=self.health, clock=clock)
+        self.provisioning_store = Nowhere() if provisioning_store is None else provisioning_store
+        self.provisioning = Provisioning(
+            saga=Saga(
+                radio=radio,
+                store=self.provisioning_store,
+                lookout=self.lookout,
+                household=self.household,
+                bus=self.bus,
+                clock=clock,
+                whereabouts=Whereabouts(mqtt_host=mqtt_host, mqtt_port=mqtt_port, station_id=station_id),
+            ),
+            store=self.provisioning_store,
+            registry=self.registry,
+            bus=self.bus,
+            clock=clock,
+            randomness=randomness,
+            on=radio is not None,
+        )
         self.access = AccessService(
             store=identities, passwords=passwords, tokens=tokens, clock=clock, randomness=randomness
         )
@@ -119,6 +150,8 @@ class Home:
             group.create_task(self.strangers.run())
             group.create_task(self.presence.run())
             group.create_task(self.forgetting.run())
+            group.create_task(self.lookout.run())
+            group.create_task(self.provisioning.run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

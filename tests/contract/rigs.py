@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 import asyncpg
 from sqlalchemy import select
 
+from station_adapters.credentials.sealing import AesGcmSealer
 from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore
+from station_adapters.memory.provisioning import MemoryProvisioningStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.migrations import upgrade
-from station_adapters.sql.tables import device_types, journal, metadata, station
+from station_adapters.sql.provisioning import SqlProvisioningStore
+from station_adapters.sql.tables import device_types, journal, metadata, station, station_settings
 from station_core.devices.zones import Zone
 from station_core.errors import StoreFull, StoreUnavailable
 from tests.servers.fault_proxy import FaultProxy
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from station_core.devices.ports import DeviceStore
+    from station_core.errors import StationError
     from station_core.identity.ports import IdentityStore
+    from station_core.provisioning.ports import ProvisioningStore
     from tests.servers.postgres import Postgres
 
 FULL = """
@@ -54,6 +59,9 @@ class StoreRig(Protocol):
 
     @property
     def identities(self) -> IdentityStore: ...
+
+    @property
+    def provisioning(self) -> ProvisioningStore: ...
 
     async def cut(self) -> None:
         """Make the database unable to keep anything; what is under way fails too."""
@@ -124,15 +132,19 @@ class MemoryStores:
     def __init__(self) -> None:
         self.devices = MemoryDeviceStore(MemoryRandomness())
         self.identities = MemoryIdentityStore()
+        self.provisioning = MemoryProvisioningStore()
 
     async def cut(self) -> None:
-        self.devices.trouble = self.identities.trouble = StoreUnavailable()
+        self._trouble(StoreUnavailable())
 
     async def mend(self) -> None:
-        self.devices.trouble = self.identities.trouble = None
+        self._trouble(None)
 
     async def fill(self) -> None:
-        self.devices.trouble = self.identities.trouble = StoreFull()
+        self._trouble(StoreFull())
+
+    def _trouble(self, trouble: StationError | None) -> None:
+        self.devices.trouble = self.identities.trouble = self.provisioning.trouble = trouble
 
     async def make_room(self) -> None:
         await self.mend()
@@ -156,16 +168,28 @@ class SqlStores:
     def __init__(self, url: str) -> None:
         self.url = url
         self._randomness = MemoryRandomness()
+        self._secret = "the first key of the data folder"
         self._open()
 
     def _open(self) -> None:
         self.database: Database = open_database(self.url)
         self.devices = SqlDeviceStore(self.database, self._randomness)
         self.identities = SqlIdentityStore(self.database)
+        self.provisioning = SqlProvisioningStore(self.database, AesGcmSealer(self._secret))
 
     async def reopen(self) -> None:
         await self.database.close()
         self._open()
+
+    async def lose_key(self) -> None:
+        """The data folder's secrets are new."""
+        self._secret = "the second key of the data folder"
+        await self.reopen()
+
+    async def settings(self) -> str:
+        """All that the settings' table holds, as one text."""
+        wanted = select(station_settings)
+        return await self.database.read(lambda connection: str(connection.execute(wanted).all()))
 
     async def add_zone(self) -> str:
         zone = str(uuid.uuid4())

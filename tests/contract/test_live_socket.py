@@ -171,33 +171,20 @@ async def test_only_who_may_add_devices_looks_for_them(rig: HttpRig, message: st
             assert await client.next() == {"type": "pong"}
 
 
-class Leases:
-    """`ScanLeases` that remember who has one."""
-
-    def __init__(self) -> None:
-        self.held: set[object] = set()
-
-    def take(self, viewer: object) -> None:
-        self.held.add(viewer)
-
-    def give_back(self, viewer: object) -> None:
-        self.held.discard(viewer)
-
-
 async def test_an_owner_s_socket_looks_for_devices_from_its_auth_until_it_stops_or_closes(rig: HttpRig) -> None:
-    leases = rig.hub.leases = Leases()
+    radio = rig.ports.radio
     async with AsyncExitStack() as stack:
         await rig.opened(stack, await rig.token(Role.MEMBER))
-        assert len(leases.held) == 0
+        assert not radio.scanning
         client = await rig.opened(stack, await rig.token(Role.OWNER))
-        assert len(leases.held) == 1
+        await until(lambda: radio.scanning)
         await client.say({"type": "provisioning_stop"})
-        await until(lambda: len(leases.held) == 0)
+        await until(lambda: not radio.scanning)
         await client.say({"type": "provisioning_start"})
-        await until(lambda: len(leases.held) == 1)
+        await until(lambda: radio.scanning)
         await client.connection.close()
 
-        await until(lambda: len(leases.held) == 0)
+        await until(lambda: not radio.scanning)
 
 
 # Beginning and end

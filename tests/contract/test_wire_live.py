@@ -26,7 +26,7 @@ def test_what_happened_is_told_byte_by_byte(case: dict[str, Any]) -> None:
 @cases("live/once")
 def test_what_one_socket_gets_is_told_byte_by_byte(case: dict[str, Any]) -> None:
     if "devices" in case:
-        frame = messages.snapshot([device_out(device(one)) for one in case["devices"]], case["seq"])
+        frame = messages.snapshot([device_out(device(one)) for one in case["devices"]], [], case["seq"])
     else:
         frame = messages.error(case["code"]) if "code" in case else messages.PONG
 

@@ -19,27 +19,43 @@ from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
 from station_adapters.http.metrics import metrics_routes
 from station_adapters.http.packing import packing
+from station_adapters.http.provisioning import provisioning_routes
 from station_adapters.http.sockets import live_route
 from station_adapters.http.traffic import Traffic
+from station_adapters.http.wifi import wifi_routes
 from station_adapters.http.zones import zone_routes
 from station_core.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from station_adapters.http.live import LiveHub
     from station_adapters.http.metrics import Figures
     from station_core.devices.ports import DeviceStore
     from station_core.home import Home
 
 
+def no_agent(_: str) -> bool:
+    """No token is an agent's: for a station without one."""
+    return False
+
+
 def create_app(
-    home: Home, store: DeviceStore, hub: LiveHub, *, traffic: Traffic | None = None, figures: Figures | None = None
+    home: Home,
+    store: DeviceStore,
+    hub: LiveHub,
+    *,
+    is_agent: Callable[[str], bool] = no_agent,
+    traffic: Traffic | None = None,
+    figures: Figures | None = None,
 ) -> Litestar:
     """
     The station's HTTP side (docs/protocols.md §4); *store* is asked for the activity feed alone.
 
-    *traffic* counts the requests; without *figures* there is no /metrics.
+    *is_agent* compares a token with the agent's in constant time; *traffic* counts the requests; without *figures*
+    there is no /metrics.
     """
-    guards = guards_of(home)
+    guards = guards_of(home, is_agent)
     app = Litestar(
         route_handlers=[
             health_routes(home),
@@ -49,6 +65,8 @@ def create_app(
             zone_routes(home, guards),
             activity_routes(home, store, guards),
             device_side_routes(home, guards),
+            provisioning_routes(home, guards),
+            wifi_routes(home, guards),
             live_route(home, hub),
             *([] if figures is None else [metrics_routes(figures, guards)]),
         ],

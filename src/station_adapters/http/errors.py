@@ -16,6 +16,7 @@ from litestar.utils import normalize_path
 from station_core import errors as facts
 from station_core.correlation import request_id
 from station_core.errors import RateLimited, StationError
+from station_core.provisioning import errors as failures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +40,22 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.ExternalIdTaken: 409,
     facts.ZoneNameTaken: 409,
     facts.DeviceOffline: 409,
+    facts.ProvisioningBusy: 409,
+    facts.ProvisioningFailed: 409,
+    failures.NotInRange: 409,
+    failures.ConnectFailed: 409,
+    failures.ServiceMissing: 409,
+    failures.WriteRefused: 409,
+    failures.LinkLost: 409,
+    failures.WifiNotConfigured: 409,
+    failures.NoHandshake: 409,
     facts.Stale: 412,
     facts.TooLarge: 413,
     facts.RateLimited: 429,
     facts.Unavailable: 503,
     facts.StoreUnavailable: 503,
     facts.BrokerUnavailable: 503,
+    facts.RadioUnavailable: 503,
     facts.Starting: 503,
     facts.StoreFull: 507,
     # By design none of these reaches a caller; one that does is a bug of ours.
@@ -60,6 +71,7 @@ RETRY_AFTER: Final[Mapping[type[StationError], int]] = {
     facts.Unavailable: 2,
     facts.StoreUnavailable: 2,
     facts.BrokerUnavailable: 2,
+    facts.RadioUnavailable: 10,
     facts.Starting: 1,
     facts.StoreFull: 60,
 }

@@ -37,11 +37,13 @@ class Guards:
     """Owner or admin."""
     device: Check
     """A device with its token."""
+    agent: Check
+    """The station's agent with its token."""
 
 
-def guards_of(home: Home) -> Guards:
+def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
     """
-    The guards of a home.
+    The guards of a home; *is_agent* compares a token with the agent's in constant time.
 
     They are functions, for Litestar copies what routes are given, and with a method the whole home; and coroutines,
     although nothing waits, for it runs others in a thread.
@@ -60,7 +62,11 @@ def guards_of(home: Home) -> Guards:
         scope = request.scope
         scope["auth"] = home.keyring.verify(_header(scope, *DEVICE_TOKEN).decode("latin-1"))
 
-    return Guards(member=member, admin=admin, device=device)
+    async def agent(request: Request[Any, Any, Any]) -> None:
+        if not is_agent(bearer(request.scope)):
+            raise Unauthenticated
+
+    return Guards(member=member, admin=admin, device=device, agent=agent)
 
 
 def bearer(scope: Scope) -> str:

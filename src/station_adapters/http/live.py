@@ -4,12 +4,16 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
+from station_adapters.http.candidates import ForViewers, candidate_out, for_viewers, progress, sighted
 from station_adapters.http.messages import broadcast, is_broadcast, snapshot
 from station_adapters.http.schemas import device_out
 from station_adapters.http.subscriber import News, Subscriber
 from station_core.events import Event
+from station_core.provisioning.events import ProvisioningProgressed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from station_core.events import Subscription
     from station_core.home import Home
 
@@ -32,6 +36,11 @@ class Listener(Protocol):
         """Its queue, None before it has shown who it is."""
         ...
 
+    @property
+    def may_provision(self) -> bool:
+        """Whether an owner or an admin is behind it."""
+        ...
+
     def check(self) -> None:
         """Close it if who is behind it may listen no longer."""
         ...
@@ -39,28 +48,6 @@ class Listener(Protocol):
     def close(self, code: int) -> None:
         """End it soon; never waits."""
         ...
-
-
-class ScanLeases(Protocol):
-    """Who looks for new devices just now (docs/protocols.md §2, "Scan lifecycle"); both are idempotent."""
-
-    def take(self, viewer: object) -> None:
-        """The viewer looks from now on."""
-        ...
-
-    def give_back(self, viewer: object) -> None:
-        """The viewer doesn't any more."""
-        ...
-
-
-class NoScan:
-    """`ScanLeases` of a station that can't look for devices."""
-
-    def take(self, viewer: object) -> None:
-        """See `ScanLeases`."""
-
-    def give_back(self, viewer: object) -> None:
-        """See `ScanLeases`."""
 
 
 class LiveHub:
@@ -71,15 +58,15 @@ class LiveHub:
     is never waited for, see `Subscriber`. `dropped` counts the events that came too fast for it to tell.
     """
 
-    def __init__(self, home: Home, leases: ScanLeases | None = None) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
+        self._lookout = home.lookout
         self._listeners: set[Listener] = set()
         self._news: Subscription[Event] | None = None
         self._behind: deque[Event] = deque()
         self._seq = 0
         self._dropped = 0
         self.dropped = 0
-        self.leases: ScanLeases = leases or NoScan()
 
     async def run(self) -> None:
         """Tell all sockets what happens, until cancelled; they are closed then."""
@@ -121,14 +108,28 @@ class LiveHub:
     def leave(self, listener: Listener) -> None:
         """It was closed."""
         self._listeners.discard(listener)
-        self.leases.give_back(listener)
+        self._lookout.give_back(listener)
 
-    def snapshot(self) -> str:
+    def look(self, listener: Listener) -> None:
+        """Who listens wants to see new devices, from those that are known on."""
+        if self._lookout.views(listener):
+            return
+        self._lookout.take(listener)
+        if listener.subscriber is not None:
+            listener.subscriber.push(News([sighted(candidate) for candidate in self._lookout.candidates]))
+
+    def look_away(self, listener: Listener) -> None:
+        """Who listens has seen enough."""
+        self._lookout.give_back(listener)
+
+    def snapshot(self, listener: Listener) -> str:
         """Everything as of the newest message of the stream; what is told next follows on it."""
         if self._news is not None:
             self._behind.extend(self._news.take())
         self._tell(len(self._behind))
-        return snapshot([device_out(device) for device in self._home.household.told()], self._seq)
+        devices = [device_out(device) for device in self._home.household.told()]
+        candidates = self._lookout.candidates if self._lookout.views(listener) else ()
+        return snapshot(devices, [candidate_out(candidate) for candidate in candidates], self._seq)
 
     async def _follow(self, news: Subscription[Event]) -> None:
         async for batch in news.batches():
@@ -147,7 +148,11 @@ class LiveHub:
         messages: list[bytes] = []
         for _ in range(min(most, len(self._behind))):
             event = self._behind.popleft()
-            if is_broadcast(event):
+            if isinstance(event, ForViewers):
+                self._whisper(for_viewers(event), self._lookout.views)
+            elif isinstance(event, ProvisioningProgressed):
+                self._whisper(progress(event), lambda listener: listener.may_provision)
+            elif is_broadcast(event):
                 self._seq += 1
                 if following:
                     messages.append(broadcast(event, self._seq))
@@ -155,6 +160,12 @@ class LiveHub:
             news = News(messages)
             for subscriber in following:
                 subscriber.push(news)
+
+    def _whisper(self, message: bytes, to: Callable[[Listener], bool]) -> None:
+        news = News([message])
+        for listener in self._listeners:
+            if listener.subscriber is not None and to(listener):
+                listener.subscriber.push(news)
 
     def _restart_after_a_gap(self) -> None:
         if self._news is not None and self._news.dropped != self._dropped:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from station_adapters.http.candidates import CandidateOut  # noqa: TC001  # msgspec reads the fields' types
 from station_adapters.http.schemas import DeviceOut, device_out
 from station_core.devices import events as told
 from station_core.devices.model import Status  # noqa: TC001  # same
@@ -104,7 +105,7 @@ class Snapshot(msgspec.Struct, tag_field="type", tag="snapshot"):
     """Everything as of message *seq* of the stream."""
 
     devices: Sequence[DeviceOut]
-    candidates: Sequence[Any]
+    candidates: Sequence[CandidateOut]
     seq: int
 
 
@@ -137,9 +138,9 @@ def error(code: str) -> str:
     return _encode({"type": "error", "code": code}).decode()
 
 
-def snapshot(devices: Sequence[DeviceOut], seq: int) -> str:
+def snapshot(devices: Sequence[DeviceOut], candidates: Sequence[CandidateOut], seq: int) -> str:
     """The first message after `auth`."""
-    return _encode(Snapshot(devices=devices, candidates=[], seq=seq)).decode()
+    return _encode(Snapshot(devices=devices, candidates=candidates, seq=seq)).decode()
 
 
 def is_broadcast(event: Event) -> bool:

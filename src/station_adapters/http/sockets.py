@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import asgi
@@ -73,6 +74,11 @@ class LiveSocket:
                 async with asyncio.timeout(CLOSE_WITHIN):
                     await self._send({"type": "websocket.close", "code": self._code})
 
+    @property
+    def may_provision(self) -> bool:
+        """See `Listener`."""
+        return self._principal is not None and self._principal.user.role is not Role.MEMBER
+
     def close(self, code: int) -> None:
         """See `Listener`."""
         if not self._over.is_set():
@@ -130,14 +136,14 @@ class LiveSocket:
         elif self._hub.full:
             self.close(TRY_AGAIN_LATER)
         else:
-            self.subscriber = Subscriber(self._hub.snapshot, batch=auth.batch)
+            self.subscriber = Subscriber(partial(self._hub.snapshot, self), batch=auth.batch)
             self._authenticated.set()
 
     def _look(self, *, looks: bool) -> None:
         if looks:
-            self._hub.leases.take(self)
+            self._hub.look(self)
         else:
-            self._hub.leases.give_back(self)
+            self._hub.look_away(self)
 
     async def _say(self, text: str) -> None:
         try:

@@ -4,10 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from station_adapters.memory.clock import MemoryClock, MemoryRandomness
+from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore, MemoryPasswords, MemoryTokens
 from station_adapters.memory.link import MemoryDoor, MemoryLink
+from station_adapters.memory.provisioning import MemoryProvisioningStore
+from station_adapters.memory.radio import MemoryRadio
 from station_core.health import MQTT, Phase
 from station_core.home import Home
 
@@ -29,6 +31,8 @@ class MemoryPorts:
         self.tokens = MemoryTokens()
         self.link = MemoryLink()
         self.door = MemoryDoor()
+        self.radio = MemoryRadio()
+        self.provisioning = MemoryProvisioningStore()
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
         """The core over these ports, or over a *link* of your own."""
@@ -42,6 +46,8 @@ class MemoryPorts:
             clock=self.clock,
             randomness=self.randomness,
             station_id=station_id,
+            provisioning_store=self.provisioning,
+            radio=self.radio,
         )
 
     @asynccontextmanager
@@ -55,6 +61,7 @@ class MemoryPorts:
         failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
             running = group.create_task(home.run())
+            await settled()  # its workers have begun
             try:
                 yield home
             except Exception as error:  # noqa: BLE001  # raised again below: the group would wrap it

@@ -198,3 +198,16 @@ journal_deliveries = Table(
     Column("batch", Seq, primary_key=True, autoincrement=False),
     Column("deliveries", LargeBinary, nullable=False),  # pairs of packet id and CRC-32, each 4 bytes, little-endian
 )
+
+provisioning_reservations = Table(
+    "provisioning_reservations",
+    metadata,
+    Column("device_id", Id, primary_key=True),  # reserved before the device is there: no foreign key
+)
+
+station_settings = Table(
+    "station_settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),  # sealed where it's a secret
+)

@@ -18,17 +18,26 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from station_adapters.system.files import private_folder, read_private, write_atomically
+from station_app.cli.fresh import FRESH, FreshDevices
 from station_app.cli.running import run_station
 from station_app.logs import set_up
 from station_app.settings import load_settings
 from station_app.simulator.fleet import Fleet
 from station_app.simulator.link import Home as MqttHome
+from station_core.provisioning.model import Wifi
 
 if TYPE_CHECKING:
     from station_app.container import Container
     from station_app.settings import Settings
     from station_core.home import Home
 
+OF_THE_DEMO: Final = {
+    "STATION_LOG_LEVEL": "warning",
+    "STATION_BLE_TRANSPORT": "virtual",
+    "STATION_MQTT_PUBLIC_HOST": "127.0.0.1",
+}
+"""Settings, as long as the environment says nothing else."""
+WIFI: Final = Wifi(ssid="demo", password="demo-network")  # noqa: S106  # of a network that there is not
 OWNER: Final = "owner@station.local"
 DEVICES: Final = {
     "demo-light": ("light", "Ceiling light"),
@@ -42,7 +51,7 @@ DEVICES: Final = {
 def demo() -> None:
     """See `station demo --help`."""
     folder = Path(os.environ.get("STATION_DATA_DIR") or ".demo").absolute()
-    settings = load_settings({"STATION_LOG_LEVEL": "warning", **os.environ, "STATION_DATA_DIR": str(folder)})
+    settings = load_settings({**OF_THE_DEMO, **os.environ, "STATION_DATA_DIR": str(folder)})
     set_up(level=settings.log_level, form=settings.log_format)
     uvloop.run(run_station(settings, _live))
     print("The demo has ended; its data stays in", settings.data_dir, flush=True)
@@ -58,7 +67,10 @@ async def _live(container: Container, serving: asyncio.Event, stop: asyncio.Even
         [(external_id, DEVICES[external_id][0], token) for external_id, token in tokens.items()],
         MqttHome(host="127.0.0.1", port=settings.mqtt_port, station_id=container.keys().station_id),
     )
+    await home.provisioning_store.keep_wifi(WIFI)
+    fresh = FreshDevices(container.air(), fleet, settings.data_dir / "demo", settings.ble_service_uuid)
     _tell(settings, home, password)
+    fresh.wake([device.external_id for device in home.household.devices()])
     async with asyncio.TaskGroup() as group:
         running = group.create_task(fleet.run())
         await stop.wait()
@@ -106,6 +118,11 @@ Log in, list the devices, toggle the light (paste into another terminal):
   TOKEN=$(curl -s {url}/api/auth/login --json '{{"email":"{OWNER}","password":"{password}"}}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')
   curl -s {url}/api/devices -H "Authorization: Bearer $TOKEN"
   curl -s "{url}/api/devices/{light}/command?wait=3" -H "Authorization: Bearer $TOKEN" --json '{{"action":"toggle"}}'
+
+Two factory-fresh devices are in (virtual) radio range: {" and ".join(FRESH)}. Give one a home, and see it join:
+
+  curl -s {url}/provisioning/add -H "Authorization: Bearer $TOKEN" --json '{{"externalId":"{next(iter(FRESH))}","name":"Fresh lamp"}}'
+  curl -s {url}/api/devices -H "Authorization: Bearer $TOKEN"
 
 Ctrl-C ends it.
 """,  # noqa: E501  # a line to paste is a line

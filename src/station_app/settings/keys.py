@@ -27,6 +27,8 @@ class StationKeys:
     jwt_secret: Secret
     agent_token: Secret
     broker: Secret
+    sealing: Secret
+    """What seals the secrets in the database: without it they can't be read any more."""
 
 
 def prepare(settings: Settings, folder: Path, cpuinfo: Path = CPUINFO) -> StationKeys:
@@ -41,6 +43,7 @@ def prepare(settings: Settings, folder: Path, cpuinfo: Path = CPUINFO) -> Statio
         jwt_secret=settings.jwt_secret or _kept(folder / "jwt_secret", _secret, checks.secret),
         agent_token=settings.agent_token or _kept(folder / "agent_token", _secret, checks.secret),
         broker=_kept(folder / "broker", _secret, checks.secret),
+        sealing=_kept(folder / "sealing", _secret, checks.secret),
     )
 
 

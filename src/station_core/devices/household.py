@@ -85,16 +85,26 @@ class Household:
         """One device, or raise `DeviceUnknown`."""
         return self._registry.known(device_id).device
 
-    async def add(self, *, external_id: str, name: str, type_id: str, zone_id: str | None = None) -> tuple[Device, str]:
+    async def add(
+        self,
+        *,
+        external_id: str,
+        name: str,
+        type_id: str,
+        zone_id: str | None = None,
+        device_id: str | None = None,
+    ) -> tuple[Device, str]:
         """
         A new device and its token, which is shown this once and opens the broker when this returns.
+
+        *device_id*: the UUID that it shall have, else a fresh one.
 
         Raise `ExternalIdInvalid`, `ExternalIdTaken`, `Malformed`, `NotFound` for the zone, or `BrokerUnavailable` when
         the door can't be opened for it now: the device isn't added then.
         """
         at = self._clock.now()
         device = Device(
-            id=self._randomness.uuid(),
+            id=device_id or self._randomness.uuid(),
             external_id=checked_external_id(external_id),
             name=checked_name(name),
             type=tag(type_id),

@@ -42,11 +42,12 @@ def kept(folder: Path) -> list[str]:
 def test_what_is_missing_is_generated_and_kept_for_nobody_else_to_read(folder: Path, nameless: Path) -> None:
     keys = prepare(settings(), folder, nameless)
 
-    assert kept(folder) == ["agent_token", "broker", "jwt_secret", "station_id"]
+    assert kept(folder) == ["agent_token", "broker", "jwt_secret", "sealing", "station_id"]
     assert {entry.stat().st_mode & 0o777 for entry in folder.iterdir()} == {0o600}
     assert external_id(keys.station_id)
-    secrets = {keys.jwt_secret.reveal(), keys.agent_token.reveal(), keys.broker.reveal()}
-    assert len(secrets) == 3
+    kinds = (keys.jwt_secret, keys.agent_token, keys.broker, keys.sealing)
+    secrets = {kind.reveal() for kind in kinds}
+    assert len(secrets) == 4
     assert min(len(secret) for secret in secrets) >= 43
 
 
@@ -67,7 +68,7 @@ def test_what_is_given_is_taken_and_not_kept(folder: Path, nameless: Path) -> No
     keys = prepare(settings(ID="box-1", JWT_SECRET=GIVEN, AGENT_TOKEN=GIVEN), folder, nameless)
 
     assert (keys.station_id, keys.jwt_secret.reveal(), keys.agent_token.reveal()) == ("box-1", GIVEN, GIVEN)
-    assert kept(folder) == ["broker"]
+    assert kept(folder) == ["broker", "sealing"]
 
 
 def test_a_boards_serial_is_its_id(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from station_core.errors import StoreUnavailable
 from station_core.events import LinkStatusChanged
 from station_core.health import STORE
 from station_core.home import Home
+from station_core.provisioning.model import Wifi
+from station_core.provisioning.nowhere import Nowhere
 from tests.unit.core.living import kept, living
 
 if TYPE_CHECKING:
@@ -79,3 +81,14 @@ async def test_a_home_knows_how_many_devices_it_has(home: Home) -> None:
     await living(home, "fan")
 
     assert len(home.registry) == 2
+
+
+async def test_a_home_that_brings_no_devices_in_keeps_no_network(ports: MemoryPorts) -> None:
+    store = Nowhere()
+    for wanted in (store.reserve("lamp"), store.keep_wifi(Wifi(ssid="home", password=""))):
+        with pytest.raises(StoreUnavailable):
+            await wanted
+    await store.release("lamp")
+
+    assert (await store.reserved(), await store.wifi()) == ((), None)
+    await ports.home().load()

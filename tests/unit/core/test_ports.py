@@ -10,6 +10,7 @@ from station_adapters.memory.home import MemoryPorts
 from station_core.clock import Clock, Randomness
 from station_core.devices.ports import BrokerDoor, DeviceLink, DeviceStore
 from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
+from station_core.provisioning.ports import BleTransport, ProvisioningStore
 
 PORTS = MemoryPorts()
 CLOCK: Clock = PORTS.clock
@@ -20,6 +21,8 @@ DOOR: BrokerDoor = PORTS.door
 IDENTITIES: IdentityStore = PORTS.identities
 PASSWORDS: PasswordHasher = PORTS.passwords
 TOKENS: AccessTokens = PORTS.tokens
+RADIO: BleTransport = PORTS.radio
+PROVISIONING: ProvisioningStore = PORTS.provisioning
 
 ADAPTERS = [
     (Clock, CLOCK),
@@ -30,6 +33,8 @@ ADAPTERS = [
     (IdentityStore, IDENTITIES),
     (PasswordHasher, PASSWORDS),
     (AccessTokens, TOKENS),
+    (BleTransport, RADIO),
+    (ProvisioningStore, PROVISIONING),
 ]
 
 

@@ -114,7 +114,7 @@ def test_what_is_nothing_to_the_spa_is_not_told(event: Event) -> None:
 
 
 def test_a_snapshot_bears_the_number_of_the_last_message_in_it() -> None:
-    assert msgspec.json.decode(snapshot([device_out(LAMP)], 7)) == {
+    assert msgspec.json.decode(snapshot([device_out(LAMP)], [], 7)) == {
         "type": "snapshot",
         "devices": [WIRE_LAMP],
         "candidates": [],

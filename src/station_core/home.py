@@ -20,7 +20,7 @@ from station_core.identity.access import AccessService
 from station_core.journal import Journal
 from station_core.provisioning.lookout import Lookout
 from station_core.provisioning.model import Whereabouts
-from station_core.provisioning.nowhere import Nowhere
+from station_core.provisioning.nowhere import NoRadio, Nowhere
 from station_core.provisioning.saga import Saga
 from station_core.provisioning.service import Provisioning
 
@@ -117,7 +117,7 @@ class Home:
         self.provisioning_store = Nowhere() if provisioning_store is None else provisioning_store
         self.provisioning = Provisioning(
             saga=Saga(
-                radio=radio,
+                radio=NoRadio() if radio is None else radio,
                 store=self.provisioning_store,
                 lookout=self.lookout,
                 household=self.household,

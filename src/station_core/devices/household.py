@@ -169,7 +169,7 @@ class Household:
             self._bus.publish(
                 [DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=self._clock.now())]
             )
-            await self._shut_door(device_id)
+            await self._tell_door(device_id)
 
     async def revoke(self, device_id: str) -> None:
         """
@@ -181,7 +181,7 @@ class Household:
             self._registry.known(device_id)
             await self._store.set_credential(device_id, None)
             self._keyring.drop(device_id)
-            await self._shut_door(device_id)
+            await self._tell_door(device_id)
 
     async def renew(self, device_id: str) -> str:
         """
@@ -199,15 +199,17 @@ class Household:
                 await self._store.set_credential(device_id, credential)
             except BaseException:
                 self._keyring.restore(device_id, former)
+                # The door may know the new one by now, which nobody was shown.
+                await self._tell_door(device_id)
                 raise
         return token
 
-    async def _shut_door(self, device_id: str) -> None:
+    async def _tell_door(self, device_id: str) -> None:
         try:
             await self._keyring.open_door()
         except BrokerUnavailable:
             # A broker that is away lets nobody in, and starts with the new list.
-            log.warning("device shut out while the broker is away", extra={"device_id": device_id})
+            log.warning("the broker is away and learns of this later", extra={"device_id": device_id})
 
 
 def checked_name(name: str) -> str:

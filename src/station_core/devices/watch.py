@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from station_core.devices.events import DeviceDeleted, DeviceStateChanged
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from station_core.devices.registry import Registry
     from station_core.devices.service import DeviceService
     from station_core.devices.types import Effect
-    from station_core.events import Event, EventBus, Subscription
+    from station_core.events import EventBus, Subscription
     from station_core.values import Value
 
 WATCHERS: Final = 64  # callers who wait at a time; each looks at every report of the house
@@ -61,13 +61,16 @@ class CommandWatch:
                 self._watchers -= 1
         return command_id, applied
 
-    async def _close(self, news: Subscription[Event], within: float) -> None:
+    async def _close(self, news: Subscription[Any], within: float) -> None:
         await self._clock.sleep(within)
         news.close()
 
 
 async def _seen(
-    news: Subscription[Event], device_id: str, before: Mapping[str, Value] | None, wanted: tuple[str, Value]
+    news: Subscription[DeviceStateChanged | DeviceDeleted],
+    device_id: str,
+    before: Mapping[str, Value] | None,
+    wanted: tuple[str, Value],
 ) -> bool:
     """
     Whether the device comes to show the wanted value, before it is removed or the news end.
@@ -77,17 +80,15 @@ async def _seen(
     """
     capability, value = wanted
     async for event in news:
-        match event:
-            case DeviceStateChanged(device_id=device, state=state) if device == device_id:
-                if before is None:
-                    if _same(state.get(capability), value):
-                        return True
-                elif state is before:
-                    before = None
-            case DeviceDeleted(device_id=device) if device == device_id:
-                return False
-            case _:
-                pass
+        if event.device_id != device_id:
+            continue
+        if isinstance(event, DeviceDeleted):
+            return False
+        if before is None:
+            if _same(event.state.get(capability), value):
+                return True
+        elif event.state is before:
+            before = None
     return False
 
 

@@ -75,18 +75,17 @@ class Lookout:
 
     async def run(self) -> None:
         """Scan while there is a viewer, until cancelled; a radio that is away is asked again and again."""
-        if self._radio is None:
-            await asyncio.Event().wait()  # nothing to do, and no failure either
-            return
-        await self._find_radio(self._radio)
+        while (radio := self._radio) is None:
+            await asyncio.Event().wait()  # nothing to do ever, and no failure either
+        await self._find_radio(radio)
         while True:
             await self._wanted.wait()
             try:
-                await self._scan(self._radio)
+                await self._scan(radio)
             except RadioUnavailable as error:
                 self._lost(error)
                 await self._clock.sleep(BEGIN_AGAIN_AFTER)
-                await self._find_radio(self._radio)
+                await self._find_radio(radio)
 
     async def _find_radio(self, radio: BleTransport) -> None:
         """Return once the radio listens; nobody has to look for that."""

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from station_core.errors import StoreUnavailable
+from station_core.errors import RadioUnavailable, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from station_core.provisioning.model import Wifi
+    from station_core.provisioning.model import Sighting, Wifi
 
 
 class Nowhere:
@@ -31,3 +31,15 @@ class Nowhere:
     async def keep_wifi(self, wifi: Wifi) -> None:
         """Raise `StoreUnavailable`."""
         raise StoreUnavailable(f"This home can't keep the network {wifi.ssid}: it keeps nothing of provisioning.")
+
+
+class NoRadio:
+    """The `BleTransport` of a home without any."""
+
+    async def scan(self, seen: Callable[[Sighting], None], *, started: Callable[[], None]) -> None:  # noqa: ARG002  # the port's
+        """Raise `RadioUnavailable`."""
+        raise RadioUnavailable
+
+    async def write(self, address: str, payload: bytes, *, connected: Callable[[], None]) -> None:  # noqa: ARG002  # same
+        """Raise `RadioUnavailable`."""
+        raise RadioUnavailable

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from station_core.devices.events import DeviceDeleted, DeviceHandshakeReceived
-from station_core.errors import DeviceUnknown, RadioUnavailable, StoreFull, Unavailable
+from station_core.errors import DeviceUnknown, StoreFull, Unavailable
 from station_core.provisioning.errors import NoHandshake, NotInRange, WifiNotConfigured
 from station_core.provisioning.events import CandidateSeen
 from station_core.provisioning.model import Step, payload
@@ -39,7 +39,7 @@ class Saga:
     def __init__(
         self,
         *,
-        radio: BleTransport | None,
+        radio: BleTransport,
         store: ProvisioningStore,
         lookout: Lookout,
         household: Household,
@@ -95,8 +95,6 @@ class Saga:
             await self._patiently(lambda: self._store.release(device_id))
 
     async def _bring(self, attempt: Attempt, device_id: str, at: Callable[[Step], None]) -> None:
-        if self._radio is None:
-            raise RadioUnavailable
         candidate = await self._found(attempt.external_id)
         at(Step.FOUND)
         wifi = await self._store.wifi()

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_core.devices.types import unknown_type
-from station_core.errors import StoreUnavailable
+from station_core.errors import RadioUnavailable, StoreUnavailable
 from station_core.events import LinkStatusChanged
 from station_core.health import STORE
 from station_core.home import Home
 from station_core.provisioning.model import Wifi
-from station_core.provisioning.nowhere import Nowhere
+from station_core.provisioning.nowhere import NoRadio, Nowhere
 from tests.unit.core.living import kept, living
 
 if TYPE_CHECKING:
@@ -92,3 +92,23 @@ async def test_a_home_that_brings_no_devices_in_keeps_no_network(ports: MemoryPo
 
     assert (await store.reserved(), await store.wifi()) == ((), None)
     await ports.home().load()
+
+
+async def test_a_home_without_a_radio_says_so(ports: MemoryPorts) -> None:
+    home = Home(
+        store=ports.store,
+        identities=ports.identities,
+        link=ports.link,
+        door=ports.door,
+        passwords=ports.passwords,
+        tokens=ports.tokens,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        station_id="box",
+    )
+    with pytest.raises(RadioUnavailable):
+        home.provisioning.begin(external_id="lamp", name="Lamp")
+
+    for tried in (NoRadio().scan(print, started=print), NoRadio().write("AA", b"", connected=print)):
+        with pytest.raises(RadioUnavailable):
+            await tried

@@ -17,6 +17,7 @@ from station_core.errors import (
     ExternalIdTaken,
     Malformed,
     NotFound,
+    Stale,
     StationError,
     StoreUnavailable,
     Unauthenticated,
@@ -272,3 +273,12 @@ async def test_a_new_device_that_never_spoke_is_answered_at_its_first_handshake(
     home.devices.handshake("lamp", PORTRAIT, station_id=STATION)
 
     assert [answer.known for answer in ports.link.answers] == [True]
+
+
+async def test_a_change_of_what_somebody_else_has_changed_meanwhile_is_refused(home: Home) -> None:
+    device = await living(home)
+    with pytest.raises(Stale):
+        await home.household.update(device.id, name="Other", editions=["an older one"])
+    changed = await home.household.update(device.id, name="Other", editions=[device.edition])
+
+    assert changed.name == "Other"

@@ -56,3 +56,14 @@ async def test_what_the_store_refuses_leaves_memory_as_it_was(ports: MemoryPorts
             await attempt
 
     assert list(home.zones.all()) == [kitchen]
+
+
+async def test_a_renamed_zone_keeps_its_devices_which_are_listed_by_name(home: Home) -> None:
+    kitchen = await home.zones.add("Kitchen")
+    for name in ("b", "A"):
+        device = await living(home, name)
+        await home.household.update(device.id, zone_id=kitchen.id)
+    renamed = await home.zones.rename(kitchen.id, "Galley")
+
+    assert home.zones.zone(kitchen.id) == renamed
+    assert [device.external_id for device in home.zones.devices(kitchen.id)] == ["A", "b"]

@@ -67,7 +67,7 @@ class CommandWatch:
 
 
 async def _seen(
-    news: Subscription[DeviceStateChanged | DeviceDeleted],
+    news: Subscription[Any],
     device_id: str,
     before: Mapping[str, Value] | None,
     wanted: tuple[str, Value],

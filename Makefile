@@ -39,6 +39,7 @@ bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.command
 	$(PY) -m bench.metrics
 	$(PY) -m bench.power_cut
+	$(PY) -m bench.ble
 	$(PY) -m bench.simulate
 
 torture: setup ## kill the station and its database 200 times in the middle of writing; about 15 minutes a database

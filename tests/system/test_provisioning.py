@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 import websockets
 
 from station_adapters.ble.virtual import Peripheral, Trouble
@@ -17,13 +18,11 @@ from station_app.settings import load_settings
 from station_app.simulator.fleet import Fleet
 from station_app.simulator.link import Home as MqttHome
 from tests.servers.ports import free_port
-from tests.system.living import OWNER, eventually
+from tests.system.living import OWNER, StationProcess, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    import pytest
 
     from station_app.container import Container
 
@@ -156,3 +155,22 @@ async def test_what_is_reserved_at_a_power_cut_still_gets_its_time_after_it(tmp_
             living.cancel()
 
         assert [found["externalId"] for found in (await client.get("/api/devices")).json()] == ["a1b2c3"]
+
+
+@pytest.mark.parametrize("transport", ["bleak", "bridge"])
+async def test_a_station_without_bluetooth_starts_all_the_same_and_says_so(tmp_path: Path, transport: str) -> None:
+    nowhere = f"unix:path={tmp_path}/no-bus"
+    given = {"STATION_BLE_TRANSPORT": transport, "DBUS_SYSTEM_BUS_ADDRESS": nowhere}
+    station = StationProcess(tmp_path, given)
+    await station.start()
+    try:
+        async with people(station.http_port) as client:
+            async with asyncio.timeout(30):
+                while "ble" not in (ready := (await client.get("/health/ready")).json())["parts"]:
+                    await asyncio.sleep(0.02)
+    finally:
+        await station.stop()
+
+    assert ready["status"] == "ok"
+    assert not ready["parts"]["ble"]["up"]
+    assert ready["parts"]["ble"]["detail"]

@@ -18,7 +18,7 @@ def doctor(part: str | None = None, *, as_json: Json = False) -> None:
     Parameters
     ----------
     part
-        database, migrations, broker, secrets, disk, clock, bluetooth or cloud; without: all.
+        database, migrations, broker, secrets, disk, clock, ble or cloud; without: all.
     as_json
         For machines.
 

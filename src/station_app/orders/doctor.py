@@ -16,7 +16,7 @@ from station_app.orders.order import Order
 from station_app.settings import BleTransport
 from station_core.clock import RELEASED
 from station_core.errors import NotFound, StationError
-from station_core.health import MQTT
+from station_core.health import BLE, MQTT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ASKED_WITHIN: Final = 5.0  # seconds
 TIGHT: Final = 512 * 2**20  # bytes of free disk; below, it's a warning
 FULL: Final = 64 * 2**20  # bytes; below, it has failed
-SECRETS: Final = ("jwt_secret", "agent_token", "broker")  # in the data folder
+SECRETS: Final = ("jwt_secret", "agent_token", "broker", "sealing")  # in the data folder
 PLAUSIBLE_YEARS: Final = 20  # that a program of one release is expected to run
 RADIOS: Final = Path("/sys/class/bluetooth")
 CLOUD: Final = "cloud"
@@ -72,7 +72,7 @@ class Doctor:
             "secrets": self._secrets,
             "disk": self._disk,
             "clock": self._clock,
-            "bluetooth": self._bluetooth,
+            "ble": self._bluetooth,
             "cloud": self._cloud,
         }
 
@@ -160,8 +160,14 @@ class Doctor:
         return Finding(State.OK, f"The clock says {now:%Y-%m-%d %H:%M} UTC.")
 
     async def _bluetooth(self) -> Finding:
-        if self._settings.ble_transport is not BleTransport.BLEAK:
+        if self._settings.ble_transport in {BleTransport.OFF, BleTransport.VIRTUAL}:
             return Finding(State.OFF, f"STATION_BLE_TRANSPORT is {self._settings.ble_transport.value}.")
+        part = self._home.health.parts.get(BLE)
+        if part is not None and part.up:
+            return Finding(State.OK, "The station hears through its Bluetooth adapter.")
+        if part is not None:
+            advice = "See that bluetoothd runs and an adapter is on (bluetoothctl show); the station tries again."
+            return Finding(State.WARN, f"{part.detail} No new device is found by radio.", advice)
         if RADIOS.is_dir() and any(RADIOS.iterdir()):
             return Finding(State.OK, "There is a Bluetooth adapter.")
         advice = "Plug one in, or set STATION_BLE_TRANSPORT to off."

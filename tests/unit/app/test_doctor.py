@@ -16,7 +16,7 @@ from station_app.container import prepared
 from station_app.orders import doctor as doctors
 from station_app.settings import load_settings
 from station_core.errors import NotFound
-from station_core.health import MQTT
+from station_core.health import BLE, MQTT
 from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def test_a_new_station_has_nothing_that_fails_and_every_part_a_finding(tmp
     assert {name: one["state"] for name, one in found.items()} == {
         **dict.fromkeys(("database", "broker", "secrets", "disk", "clock"), "ok"),
         "migrations": "warn",
-        "bluetooth": "off",
+        "ble": "off",
         "cloud": "off",
     }
     assert all(one["detail"] for one in found.values())
@@ -134,13 +134,13 @@ async def test_a_clock_that_can_not_be_right_fails(tmp_path: Path, year: int, st
 async def test_a_radio_is_there_or_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, radios: list[str], state: str
 ) -> None:
-    folder = tmp_path / "bluetooth"
+    folder = tmp_path / "ble"
     folder.mkdir()
     for radio in radios:
         (folder / radio).mkdir()
     monkeypatch.setattr(doctors, "RADIOS", folder)
     with station(tmp_path, STATION_BLE_TRANSPORT="bleak") as container:
-        assert (await finding(container, "bluetooth"))["state"] == state
+        assert (await finding(container, "ble"))["state"] == state
 
 
 @pytest.mark.parametrize(("up", "state"), [(None, "off"), (True, "ok"), (False, "warn")])
@@ -150,3 +150,16 @@ async def test_a_cloud_that_is_away_is_no_failure(tmp_path: Path, up: bool | Non
             container.home().health.tell(doctors.CLOUD, up=up)
 
         assert (await finding(container, "cloud"))["state"] == state
+
+
+async def test_beside_a_running_station_the_radio_s_own_word_counts(tmp_path: Path) -> None:
+    with station(tmp_path, STATION_BLE_TRANSPORT="bridge") as container:
+        health = container.home().health
+        health.tell(BLE, up=False, detail="No adapter.")
+        down = await container.desk().carry_out("doctor", {"part": "ble"})
+        health.tell(BLE, up=True)
+        up = await container.desk().carry_out("doctor", {"part": "ble"})
+        await container.database().close()
+
+    assert (down["ble"]["state"], up["ble"]["state"]) == ("warn", "ok")
+    assert down["ble"]["detail"].startswith("No adapter.")

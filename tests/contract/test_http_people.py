@@ -80,7 +80,7 @@ async def test_other_parts_are_told_and_change_nothing(rig: HttpRig) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ok",
-        "parts": {"store": {"up": True}, "mqtt": {"up": True}, "cloud": {"up": False}},
+        "parts": {"store": {"up": True}, "mqtt": {"up": True}, "ble": {"up": True}, "cloud": {"up": False}},
     }
 
 

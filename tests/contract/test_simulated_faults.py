@@ -67,13 +67,19 @@ async def test_a_drop_brings_the_last_will_and_the_device_back(broker: Mosquitto
     assert lamp.firmware.tally.boots == 1
 
 
+def came_late(told: list[tuple[str, int]]) -> bool:
+    """Whether a will of an older session was told while a newer one was at work; the next power cut may swallow one."""
+    newest = 0
+    for status, session in told:
+        if status == "offline" and session < newest:
+            return True
+        newest = max(newest, session)
+    return False
+
+
 async def test_a_late_will_is_of_the_session_before_and_comes_when_the_device_is_back(broker: Mosquitto) -> None:
     lamp = faulty(broker, Fault.LATE_WILL)
-    await heard(
-        broker,
-        lamp,
-        lambda said: beats(said)[:4] == [("online", 1), ("offline", 1), ("online", 2), ("offline", 1)],
-    )
+    await heard(broker, lamp, lambda said: came_late(beats(said)))
 
     assert lamp.done[Fault.LATE_WILL] >= 1
 

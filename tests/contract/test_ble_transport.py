@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -230,3 +231,16 @@ async def test_a_write_that_is_cancelled_leaves_no_link(rig: BleRig) -> None:
         links = rig.links
 
     assert links == 0
+
+
+async def test_what_is_written_is_in_no_log_however_much_is_logged(
+    rig: BleRig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLEAK_LOGGING", "1")  # for the bridge's child
+    caplog.set_level(logging.DEBUG)
+    peripheral = device()
+    await written(rig, peripheral, b'{"password":"canary"}')
+
+    assert peripheral.written == [b'{"password":"canary"}']
+    ours = [record for record in caplog.records if not record.name.startswith("bumble")]  # the device's end
+    assert [record.name for record in ours if "canary" in record.getMessage()] == []

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from station_core.provisioning.model import Sighting
 
 log = logging.getLogger("station.ble")
+# At debug bleak logs what is written to a device: the home's Wi-Fi password and the device's token.
+logging.getLogger("bleak").setLevel(logging.INFO)
 
 TURN: Final = 10.0  # seconds until a scan is begun anew, which is when the end of a dead one shows
 FOUND_WITHIN: Final = 6.0  # seconds, of a device that the scan did not keep

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import statistics
 import time
 from dataclasses import dataclass
@@ -47,15 +46,8 @@ class Reading:
 
     @property
     def slope(self) -> float:
-        """
-        Of its memory, MB an hour: the median of the slopes between any two samples (Theil-Sen).
-
-        One step to a new high-water mark, which the allocator then keeps, doesn't count as growth; what goes on does.
-        """
-        return statistics.median(
-            (later.rss - earlier.rss) / (later.at - earlier.at) * 3_600
-            for earlier, later in itertools.combinations(self.samples, 2)
-        )
+        """Of its memory, MB an hour."""
+        return statistics.linear_regression([s.at / 3_600 for s in self.samples], [s.rss for s in self.samples]).slope
 
     @property
     def cpu(self) -> float:

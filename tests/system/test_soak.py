@@ -43,16 +43,6 @@ def test_the_slope_of_a_short_run_is_not_judged() -> None:
     assert reading(mb_an_hour=50).verdict(JUDGED_FROM - 1) == []
 
 
-def stairs(*levels: float) -> Reading:
-    """Half an hour that is spent in equal parts on each of the levels, in MB."""
-    return Reading([Sample(n * 10.0, 1, levels[n * len(levels) // 181], 5, 20, 0, n / 10) for n in range(181)])
-
-
-def test_one_step_up_is_no_growth_and_many_are() -> None:
-    assert stairs(90, 92, 92, 92).verdict(JUDGED_FROM) == []
-    assert stairs(90, 91, 92, 93).verdict(JUDGED_FROM) != []
-
-
 @pytest.mark.parametrize(
     ("stream", "broken"),
     [

@@ -185,3 +185,11 @@ async def test_while_the_store_is_away_the_network_is_not_taken(rig: HttpRig) ->
     rig.ports.provisioning.trouble = StoreUnavailable()
 
     assert problem(await rig.http.put("/api/wifi", json=WIFI)) == (503, "store_unavailable")
+
+
+@pytest.mark.parametrize("wanted", [{"externalId": "a/b", "name": "Hall"}, {"externalId": "x", "name": " "}])
+async def test_what_is_refused_makes_no_zone(rig: HttpRig, wanted: dict[str, str]) -> None:
+    refused = await rig.http.post("/provisioning/add", json={**wanted, "location": "Attic"})
+
+    assert refused.status_code == 400
+    assert (await rig.http.get("/api/zones")).json()["items"] == []

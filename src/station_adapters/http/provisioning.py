@@ -13,7 +13,6 @@ from station_adapters.http.candidates import (
     candidate_out,
 )
 from station_adapters.http.waiting import in_time
-from station_core.errors import ZoneNameTaken
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
@@ -39,8 +38,9 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
             text_weight(zone_id)
             home.zones.zone(zone_id)
         elif data.location is not None and data.location.strip():
+            home.provisioning.check(external_id=data.external_id, name=data.name)  # or a refusal would leave a zone
             async with in_time():
-                zone_id = await _zone_named(data.location)
+                zone_id = (await home.zones.named(data.location)).id
         return attempt_out(home.provisioning.begin(external_id=data.external_id, name=data.name, zone_id=zone_id))
 
     @get(f"{PREFIX}/{{attempt_id:str}}", before_request=guards.admin, sync_to_thread=False)
@@ -52,13 +52,6 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
     def cancel(attempt_id: FromPath[str]) -> None:
         """End it; what it has reserved is taken back."""
         home.provisioning.cancel(attempt_id)
-
-    async def _zone_named(name: str) -> str:
-        try:
-            return (await home.zones.add(name)).id
-        except ZoneNameTaken:
-            folded = name.strip().casefold()
-            return next(zone.id for zone in home.zones.all() if zone.folded == folded)
 
     handlers = [candidates, add, attempt, cancel]
     return Router("/", route_handlers=handlers, tags=["provisioning"])

@@ -78,6 +78,12 @@ class Zones:
             self._zones[zone.id] = zone
         return zone
 
+    async def named(self, name: str) -> Zone:
+        """The zone that bears this name, in whatever case, made when there's none; raise as `add`."""
+        wanted = zone_name(name)
+        known = (zone for zone in self._zones.values() if zone.folded == wanted.casefold())
+        return next(known, None) or await self.add(wanted)
+
     async def rename(self, zone_id: str, name: str) -> Zone:
         """The zone under another name; raise `NotFound`, or as `add`."""
         checked = zone_name(name)

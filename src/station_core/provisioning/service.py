@@ -61,17 +61,7 @@ class Provisioning:
         Raise `ExternalIdInvalid`, `Malformed`, `ExternalIdTaken` for a device of the household, `ProvisioningBusy`
         while it's being provisioned or too many others are, `RadioUnavailable` when Bluetooth is turned off.
         """
-        checked_external_id(external_id)
-        name = checked_name(name)
-        if not self._on:
-            raise RadioUnavailable("Bluetooth is turned off in the settings.")
-        under_way = [attempt for attempt in self._attempts.values() if not attempt.step.final]
-        if any(attempt.external_id == external_id for attempt in under_way):
-            raise ProvisioningBusy
-        if len(under_way) >= UNDER_WAY:
-            raise ProvisioningBusy("Too many devices are being provisioned.")
-        if self._registry.holds(external_id):
-            raise ExternalIdTaken
+        name = self.check(external_id=external_id, name=name)
         self._forget_ended()
         attempt = Attempt(
             id=self._randomness.uuid(),
@@ -84,6 +74,21 @@ class Provisioning:
         self._tell(attempt)
         self._waiting.put_nowait(attempt.id)
         return attempt
+
+    def check(self, *, external_id: str, name: str) -> str:
+        """The name as it would be kept, or raise what `begin` raises: for callers who prepare something for it."""
+        checked_external_id(external_id)
+        name = checked_name(name)
+        if not self._on:
+            raise RadioUnavailable("Bluetooth is turned off in the settings.")
+        under_way = [attempt for attempt in self._attempts.values() if not attempt.step.final]
+        if any(attempt.external_id == external_id for attempt in under_way):
+            raise ProvisioningBusy
+        if len(under_way) >= UNDER_WAY:
+            raise ProvisioningBusy("Too many devices are being provisioned.")
+        if self._registry.holds(external_id):
+            raise ExternalIdTaken
+        return name
 
     def attempt(self, attempt_id: str) -> Attempt:
         """How far it has come, or raise `NotFound`."""
@@ -136,6 +141,8 @@ class Provisioning:
             self._end(attempt, Step.FAILED, code=failure.code)
 
     def _at(self, attempt: Attempt, step: Step) -> None:
+        if self._asked_to_end[attempt.id].is_set():
+            raise asyncio.CancelledError  # the store passes over a cancellation that comes too late for it
         self._tell(replace(self._attempts[attempt.id], step=step))
 
     def _end(self, attempt: Attempt, step: Step, *, device_id: str | None = None, code: str | None = None) -> None:

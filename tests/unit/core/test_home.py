@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,22 @@ from tests.unit.core.living import kept, living
 
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
+
+
+def bare(ports: MemoryPorts, **more: Any) -> Home:
+    """A home with what every home must have, and no more."""
+    return Home(
+        store=ports.store,
+        identities=ports.identities,
+        link=ports.link,
+        door=ports.door,
+        passwords=ports.passwords,
+        tokens=ports.tokens,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        station_id="box",
+        **more,
+    )
 
 
 async def test_a_store_that_goes_and_comes_back_is_told(ports: MemoryPorts, home: Home) -> None:
@@ -53,18 +69,7 @@ async def test_a_home_does_not_load_while_the_store_is_away_and_does_when_it_is_
 
 async def test_a_home_may_have_device_types_of_its_own(ports: MemoryPorts) -> None:
     types = [unknown_type("fan")]
-    home = Home(
-        store=ports.store,
-        identities=ports.identities,
-        link=ports.link,
-        door=ports.door,
-        passwords=ports.passwords,
-        tokens=ports.tokens,
-        clock=ports.clock,
-        randomness=ports.randomness,
-        station_id="box",
-        types=types,
-    )
+    home = bare(ports, types=types)
 
     await home.load()
 
@@ -95,17 +100,7 @@ async def test_a_home_that_brings_no_devices_in_keeps_no_network(ports: MemoryPo
 
 
 async def test_a_home_without_a_radio_says_so(ports: MemoryPorts) -> None:
-    home = Home(
-        store=ports.store,
-        identities=ports.identities,
-        link=ports.link,
-        door=ports.door,
-        passwords=ports.passwords,
-        tokens=ports.tokens,
-        clock=ports.clock,
-        randomness=ports.randomness,
-        station_id="box",
-    )
+    home = bare(ports)
     with pytest.raises(RadioUnavailable):
         home.provisioning.begin(external_id="lamp", name="Lamp")
 

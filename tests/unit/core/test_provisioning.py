@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +28,8 @@ from tests.unit.core.living import PORTRAIT, STATION, listening
 
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
+    from station_core.devices.credentials import Credential
+    from station_core.devices.model import Device
     from station_core.errors import StationError
     from station_core.events import Event
     from station_core.home import Home
@@ -208,6 +212,27 @@ async def test_a_cancelled_one_leaves_nothing(home: Home, ports: MemoryPorts) ->
     assert home.provisioning.attempt(attempt.id).step is Step.CANCELLED
     assert await nothing_left(home, ports)
     home.provisioning.cancel(attempt.id)
+
+
+async def test_a_cancellation_that_the_store_passes_over_still_ends_it_before_the_write(
+    home: Home, ports: MemoryPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = ports.store.add
+
+    async def to_the_end(device: Device, credential: Credential) -> None:
+        home.provisioning.cancel(attempt.id)
+        keeping = asyncio.ensure_future(add(device, credential))
+        while not keeping.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(keeping)
+
+    monkeypatch.setattr(ports.store, "add", to_the_end)
+    attempt = begun(home)
+    await settled()
+
+    assert home.provisioning.attempt(attempt.id).step is Step.CANCELLED
+    assert ports.radio.written == []
+    assert await nothing_left(home, ports)
 
 
 async def test_what_is_reserved_is_taken_back_once_the_store_is_there_again(home: Home, ports: MemoryPorts) -> None:

@@ -67,3 +67,11 @@ async def test_a_renamed_zone_keeps_its_devices_which_are_listed_by_name(home: H
 
     assert home.zones.zone(kitchen.id) == renamed
     assert [device.external_id for device in home.zones.devices(kitchen.id)] == ["A", "b"]
+
+
+async def test_a_zone_asked_for_by_its_name_is_made_when_there_is_none(home: Home) -> None:
+    made = await home.zones.named(" Attic ")
+
+    assert made.name == "Attic"
+    assert await home.zones.named("ATTIC") == made
+    assert list(home.zones.all()) == [made]

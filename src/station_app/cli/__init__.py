@@ -52,7 +52,13 @@ app.command(
     help="""Run virtual devices against a broker until Ctrl-C or for --seconds, and sum up what they did.
 
     Exit codes: 0 every device joined its station; 1 some didn't, or were told to forget it; 69 nobody reached the
-    broker, or the station can't be reached; 77 the station refuses the owner; 78 an option has to be changed.""",
+    broker, or the station can't be reached; 77 the station refuses the owner; 78 an option has to be changed.
+
+    For example:
+
+    - `station simulate --devices 200 --url mqtt://127.0.0.1:1883 --token-file tokens.json`
+    - `station simulate --devices 20 --seconds 60 --faults all --fault-rate 2 --json`
+    """,
 )
 app.command("station_app.cli.config:app", name="config", help="Look at the settings, check them, describe them.")
 app.command("station_app.cli.db:app", name="db", help="The tables of the database: where they are, up and down.")
@@ -70,10 +76,40 @@ app.command(
 
 
 app.command(
-    "station_app.cli.status:status", name="status", help="How the running station is. Exit code 69: it isn't running."
+    "station_app.cli.status:status",
+    name="status",
+    help="""Tell how the running station is. Exit code 69: it isn't running.
+
+    For example:
+
+    - `station status`
+    - `station status --json | jq .phase`
+    """,
 )
-app.command("station_app.cli.status:log_level", name="log-level", help="Log more, or less, until the next start.")
-app.command("station_app.cli.doctor:doctor", name="doctor", help="Say what is wrong and what to do.")
+app.command(
+    "station_app.cli.status:log_level",
+    name="log-level",
+    help="""Log more, or less, until the next start. Exit code 69: no station is running.
+
+    For example:
+
+    - `station log-level debug`
+    """,
+)
+app.command(
+    "station_app.cli.doctor:doctor",
+    name="doctor",
+    help="""Look at every part of the station, running or not, and say what is wrong and what to do.
+
+    Exit codes: 0 nothing has failed; 1 something has, or there is no such part.
+
+    For example:
+
+    - `station doctor`
+    - `station doctor ble`
+    - `station doctor --json | jq .database.state`
+    """,
+)
 app.command("station_app.cli.user:app", name="user", help="The people of the household.")
 app.command("station_app.cli.device:app", name="device", help="The household's devices.")
 

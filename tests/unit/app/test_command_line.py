@@ -26,6 +26,15 @@ COMMANDS = [
     ("db", "upgrade"),
     ("db", "downgrade"),
 ]
+ORDERS = [
+    ("simulate",),
+    ("status",),
+    ("doctor",),
+    ("log-level",),
+    *(("user", name) for name in ("list", "add", "disable", "enable", "reset-password")),
+    *(("device", name) for name in ("list", "add", "remove", "command")),
+]
+"""What is said to a station, or to many devices."""
 
 
 def test_help_loads_nothing_that_only_a_station_needs() -> None:
@@ -39,7 +48,7 @@ def test_help_loads_nothing_that_only_a_station_needs() -> None:
     assert not {name.partition(".")[0] for name in ended.stderr.split()} & HEAVY
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", [*COMMANDS, *ORDERS], ids=" ".join)
 def test_each_command_has_help_with_its_exit_codes(station: Terminal, words: tuple[str, ...]) -> None:
     ended = station(*words, "--help")
 
@@ -52,6 +61,14 @@ def test_each_command_that_answers_has_examples_and_answers_in_json(station: Ter
     ended = station(*words, "--help")
 
     assert f"• station {' '.join(words)}" in ended.out
+    assert "--json" in ended.out
+
+
+@pytest.mark.parametrize("words", ORDERS, ids=" ".join)
+def test_each_order_has_an_example_and_answers_in_json(station: Terminal, words: tuple[str, ...]) -> None:
+    ended = station(*words, "--help")
+
+    assert f"station {' '.join(words)}" in ended.out.partition("xample")[2]
     assert "--json" in ended.out
 
 
@@ -94,4 +111,4 @@ def test_all_codes_and_commands_are_in_the_documents() -> None:
     page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
 
     assert all(f"\n| {code} | " in page for code in EXIT_CODES.values())
-    assert all(f"\n| `station {' '.join(words)}" in page for words in COMMANDS)
+    assert [words for words in (*COMMANDS, *ORDERS) if f"`station {' '.join(words)}" not in page] == []

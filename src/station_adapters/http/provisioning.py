@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from litestar import Router, delete, get, post
 from litestar.params import FromPath, JSONBody  # noqa: TC002  # Litestar reads handlers' annotations
 
-from station_adapters.http.candidates import (
+from station_adapters.http.provisioning_schemas import (
     AttemptIn,
     AttemptOut,
     CandidatesOut,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from litestar import Router, get, post, put
 from litestar.params import JSONBody  # noqa: TC002  # Litestar reads handlers' annotations
 
-from station_adapters.http.candidates import WifiIn, WifiOut
+from station_adapters.http.provisioning_schemas import WifiIn, WifiOut
 from station_adapters.http.waiting import in_time
 from station_core.provisioning.model import checked_wifi
 

@@ -1,4 +1,4 @@
-"""What people who may provision get told: of devices in radio range, and what becomes of them; no I/O."""
+"""The shapes of provisioning on HTTP and on the live socket: candidates, attempts, the Wi-Fi; no I/O."""
 
 from __future__ import annotations
 

@@ -88,6 +88,14 @@ async def test_a_home_knows_how_many_devices_it_has(home: Home) -> None:
     assert len(home.registry) == 2
 
 
+async def test_what_is_loaded_takes_the_place_of_all_that_was_known(home: Home) -> None:
+    await living(home, "lamp")
+    home.registry.load([], seen=0.0)
+
+    assert len(home.registry) == 0
+    assert not home.registry.holds("lamp")
+
+
 async def test_a_home_that_brings_no_devices_in_keeps_no_network(ports: MemoryPorts) -> None:
     store = Nowhere()
     for wanted in (store.reserve("lamp"), store.keep_wifi(Wifi(ssid="home", password=""))):

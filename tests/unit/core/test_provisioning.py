@@ -21,7 +21,7 @@ from station_core.errors import (
 )
 from station_core.provisioning.errors import ConnectFailed, LinkLost, ServiceMissing, WriteRefused
 from station_core.provisioning.events import ProvisioningProgressed
-from station_core.provisioning.model import Known, Sighting, Step, Wifi, checked_wifi
+from station_core.provisioning.model import Known, Sighting, Step, Wifi
 from station_core.provisioning.saga import FOUND_WITHIN, HANDSHAKE_WITHIN, RETRY_AFTER
 from station_core.provisioning.service import ENDED_KEPT, UNDER_WAY
 from tests.unit.core.living import PORTRAIT, STATION, listening
@@ -293,16 +293,3 @@ async def test_what_went_down_with_a_run_is_told_as_failed_by_the_next(home: Hom
         await home.provisioning.run()
 
     assert home.provisioning.attempt(attempt.id).code == "internal"
-
-
-@pytest.mark.parametrize(
-    ("ssid", "password"), [("", "12345678"), ("x" * 33, "12345678"), ("x", "short"), ("x", "y" * 65)]
-)
-def test_a_network_that_no_radio_knows_is_refused(ssid: str, password: str) -> None:
-    with pytest.raises(Malformed):
-        checked_wifi(ssid, password)
-
-
-def test_an_open_network_is_one_too() -> None:
-    assert checked_wifi("cafe", "") == Wifi(ssid="cafe", password="")
-    assert "secret-word" not in repr(checked_wifi("cafe", "secret-word"))

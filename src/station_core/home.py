@@ -17,6 +17,9 @@ from station_core.devices.zones import Zones
 from station_core.events import EventBus
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
+from station_core.identity.accounts import Accounts
+from station_core.identity.newcomers import Newcomers
+from station_core.identity.residents import Residents
 from station_core.journal import Journal
 from station_core.provisioning.lookout import Lookout
 from station_core.provisioning.model import Whereabouts
@@ -132,15 +135,29 @@ class Home:
             randomness=randomness,
             on=radio is not None,
         )
+        self.residents = Residents(store=identities, clock=clock)
+        newcomers = Newcomers(passwords=passwords, clock=clock, randomness=randomness)
         self.access = AccessService(
-            store=identities, passwords=passwords, tokens=tokens, clock=clock, randomness=randomness
+            store=identities,
+            residents=self.residents,
+            newcomers=newcomers,
+            passwords=passwords,
+            tokens=tokens,
+            randomness=randomness,
+        )
+        self.accounts = Accounts(
+            store=identities,
+            residents=self.residents,
+            access=self.access,
+            newcomers=newcomers,
+            passwords=passwords,
         )
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
         await self.household.load(self._types)
         await self.zones.load()
-        await self.access.load()
+        await self.residents.load()
         self._store_is(None)
 
     async def run(self) -> None:

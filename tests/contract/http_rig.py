@@ -61,7 +61,7 @@ class HttpRig:
             password_hash=await self.ports.passwords.hash(PASSWORD),
         )
         self.ports.identities._users[user.id] = user
-        await self.home.access.load()
+        await self.home.residents.load()
         login = await self.home.access.login(email=user.email, password=PASSWORD)
         return login.access_token
 

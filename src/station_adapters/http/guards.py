@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from station_core.errors import Forbidden, Unauthenticated
-from station_core.identity.model import Role
+from station_core.errors import Unauthenticated
+from station_core.identity.policy import ADMINS, authorize
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,8 +55,7 @@ def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
 
     async def admin(request: Request[Any, Any, Any]) -> None:
         await member(request)
-        if request.scope["user"].user.role is Role.MEMBER:
-            raise Forbidden
+        authorize(request.scope["user"].user.role, ADMINS)
 
     async def device(request: Request[Any, Any, Any]) -> None:
         scope = request.scope

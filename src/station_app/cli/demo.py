@@ -83,7 +83,7 @@ async def _owner(home: Home) -> str:
     if home.access.registration_open:
         await home.access.register(email=OWNER, password=password, name="Owner")
     else:
-        await home.access.reset_password(email=OWNER, password=password)
+        await home.accounts.reset_password(email=OWNER, password=password)
     return password
 
 

@@ -40,29 +40,27 @@ class NewPassword(msgspec.Struct, forbid_unknown_fields=True):
 
 async def listed(home: Home, _: Nothing) -> list[dict[str, Any]]:
     """All, by e-mail address."""
-    return [told(user) for user in home.access.users()]
+    return [told(user) for user in home.accounts.users()]
 
 
 async def reset_password(home: Home, wanted: NewPassword) -> dict[str, Any]:
     """A new password; all sessions of the user end."""
-    user = home.access.user(wanted.email)
-    await home.access.reset_password(email=user.email, password=wanted.password)
-    return told(user)
+    return told(await home.accounts.reset_password(email=wanted.email, password=wanted.password))
 
 
 async def add(home: Home, new: NewUser) -> dict[str, Any]:
     """One more; the first has to be an owner."""
-    return told(await home.access.add(email=new.email, password=new.password, role=new.role, name=new.name))
+    return told(await home.accounts.add(email=new.email, password=new.password, role=new.role, name=new.name))
 
 
 async def disable(home: Home, whom: Whom) -> dict[str, Any]:
     """Keep somebody out; all their sessions end."""
-    return told(await home.access.disable(whom.email))
+    return told(await home.accounts.disable(whom.email))
 
 
 async def enable(home: Home, whom: Whom) -> dict[str, Any]:
     """Let somebody in again."""
-    return told(await home.access.enable(whom.email))
+    return told(await home.accounts.enable(whom.email))
 
 
 def told(user: User) -> dict[str, Any]:

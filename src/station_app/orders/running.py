@@ -45,7 +45,7 @@ async def status(home: Home, _: Nothing) -> dict[str, Any]:
             for name, part in home.health.parts.items()
         },
         "devices": {kind.value: devices[kind] for kind in Status},
-        "users": len(home.access.users()),
+        "users": len(home.accounts.users()),
         "journalWaiting": home.journal.waiting,
         "logLevel": logging.getLevelName(logging.getLogger().level).lower(),
     }

@@ -85,7 +85,7 @@ async def test_somebody_is_added_disabled_and_enabled(home: Home, desk: Desk) ->
 
 
 def home_owner(home: Home) -> Any:
-    return people.told(home.access.user(OWNER["email"]))
+    return people.told(home.accounts.user(OWNER["email"]))
 
 
 async def test_status_tells_phase_parts_and_counts(desk: Desk) -> None:

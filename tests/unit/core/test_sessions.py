@@ -11,8 +11,9 @@ from station_core.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from station_core.identity.access import ACCESS_FOR, SESSION_FOR
+from station_core.identity.access import ACCESS_FOR
 from station_core.identity.model import Claims, Login, Role
+from station_core.identity.residents import SESSION_FOR
 from tests.unit.core.living import overlapping
 from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 
@@ -85,10 +86,10 @@ async def test_sessions_that_are_over_leave_memory_at_the_next_login_and_at_a_st
             await login(home)
         ports.clock.leap(SESSION_FOR.total_seconds())
         await login(home)
-        assert len(home.access._sessions) == 1
+        assert len(home.residents._sessions) == 1
         ports.clock.wall += SESSION_FOR
     async with ports.running() as home:
-        assert home.access._sessions == {}
+        assert home.residents._sessions == {}
 
 
 async def test_logging_out_ends_the_session_at_once_and_again_is_no_error(home: Home, owner: Login) -> None:
@@ -125,7 +126,7 @@ async def test_while_the_store_is_away_known_sessions_hold_and_nothing_changes(
         login(home),
         home.access.refresh(owner.refresh_token),
         home.access.log_out(session_id),
-        home.access.reset_password(email=EMAIL, password=OTHER),
+        home.accounts.reset_password(email=EMAIL, password=OTHER),
     ):
         with pytest.raises(StoreUnavailable):
             await attempt
@@ -156,7 +157,7 @@ async def test_a_token_of_ours_that_fits_no_session_is_refused(
 
 
 async def test_a_user_whom_memory_no_longer_knows_is_refused(home: Home, owner: Login) -> None:
-    home.access._users.clear()
+    home.residents._users.clear()
 
     with pytest.raises(Unauthenticated):
         await home.access.refresh(owner.refresh_token)

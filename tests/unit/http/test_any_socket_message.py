@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from station_adapters.credentials.jwt import JwtAccessTokens
 from station_adapters.http.live import UNAUTHENTICATED, LiveHub
-from station_adapters.http.sockets import LiveSocket
 from station_adapters.memory.home import MemoryPorts
+from tests.unit.http.listening import GONE, Client, Message, as_text
 from tests.unit.mqtt.any_json import OBJECTS, TEXTS, VALUES, encoded, mutated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from station_core.home import Home
-
-Message = dict[str, Any]
+    from collections.abc import Sequence
 
 TYPES = st.sampled_from(["ping", "provisioning_start", "provisioning_stop", "shout"]) | VALUES
 VALID = st.sampled_from(
@@ -42,42 +36,12 @@ EACH = settings(
 )
 
 
-def as_text(said: bytes) -> Message:
-    """As a server hands a text frame on, which it has checked to be UTF-8."""
-    return {"type": "websocket.receive", "text": said.decode(errors="replace"), "bytes": None}
-
-
 def as_bytes(said: bytes) -> Message:
     return {"type": "websocket.receive", "bytes": said}
 
 
 FRAMES = st.lists(SAID.map(as_text) | SAID.map(as_bytes), max_size=12)
 PING = as_text(b'{"type":"ping"}')
-GONE = {"type": "websocket.disconnect", "code": 1000}
-
-
-class Client:
-    """The far end of a live socket, without a server; `told` is what it was sent."""
-
-    def __init__(self, home: Home, hub: LiveHub) -> None:
-        self._said: asyncio.Queue[Message] = asyncio.Queue()
-        self._said.put_nowait({"type": "websocket.connect"})
-        self.socket = LiveSocket(home, hub, self._said.get, self._hear)  # type: ignore[arg-type]  # one side of it
-        self.told: list[Message] = []
-        self.code: int | None = None
-
-    def say(self, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._said.put_nowait(message)
-
-    async def run(self) -> None:
-        await self.socket.run()
-
-    async def _hear(self, message: Mapping[str, Any]) -> None:
-        if message["type"] == "websocket.close":
-            self.code = message["code"]
-        elif message["type"] == "websocket.send":
-            self.told.append(json.loads(message["text"], parse_constant=pytest.fail))
 
 
 async def answers(frames: Sequence[Message], *, known: bool) -> list[str]:

@@ -22,6 +22,7 @@ from station_adapters.mosquitto.files import Listener, Login
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.link import MqttLink
+from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.identity import SqlIdentityStore
@@ -113,9 +114,9 @@ class Container(containers.DeclarativeContainer):
     database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
     lock = providers.Singleton(store_lock, database)
     device_store = providers.Singleton(SqlDeviceStore, database, randomness)
-    provisioning_store = providers.Singleton(
-        SqlProvisioningStore, database, providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
-    )
+    sealer = providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
+    provisioning_store = providers.Singleton(SqlProvisioningStore, database, sealer)
+    cloud_store = providers.Singleton(SqlCloudStore, database, sealer)
     identity_store = providers.Singleton(SqlIdentityStore, database)
 
     broker: providers.Singleton[MosquittoBroker | None] = providers.Singleton(own_broker, settings, keys)
@@ -137,6 +138,7 @@ class Container(containers.DeclarativeContainer):
         types=providers.Singleton(device_types, settings),
         radio=providers.Singleton(radio, settings, air),
         provisioning_store=provisioning_store,
+        cloud_store=cloud_store,
         mqtt_host=providers.Singleton(broker_host, settings),
         mqtt_port=providers.Singleton(broker_port, settings),
     )

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from station_core.cloud.claim import Claim
+from station_core.cloud.nowhere import NoCloud
 from station_core.devices.commands import CommandService
 from station_core.devices.credentials import Keyring
 from station_core.devices.forgetting import Forgetting
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from station_core.clock import Clock, Randomness
+    from station_core.cloud.ports import CloudStore
     from station_core.devices.ports import BrokerDoor, DeviceChange, DeviceLink, DeviceStore
     from station_core.devices.types import DeviceType
     from station_core.errors import StationError
@@ -45,6 +48,7 @@ class Home:
     `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, lookout and
     provisioning under a supervisor.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
+    Without a *cloud_store* no cloud can claim it.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Home:
         station_id: str,
         types: Sequence[DeviceType] = TYPES,
         provisioning_store: ProvisioningStore | None = None,
+        cloud_store: CloudStore | None = None,
         radio: BleTransport | None = None,
         mqtt_host: str = "localhost",
         mqtt_port: int = 1883,
@@ -152,12 +157,19 @@ class Home:
             newcomers=newcomers,
             passwords=passwords,
         )
+        self.claim = Claim(
+            store=NoCloud() if cloud_store is None else cloud_store,
+            clock=clock,
+            randomness=randomness,
+            station_id=station_id,
+        )
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
         await self.household.load(self._types)
         await self.zones.load()
         await self.residents.load()
+        await self.claim.load()
         self._store_is(None)
 
     async def run(self) -> None:

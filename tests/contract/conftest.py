@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract import rigs
-from tests.contract.rigs import PostgresDatabases
+from tests.contract.databases import PostgresDatabases
 from tests.servers.postgres import Postgres
 
 if TYPE_CHECKING:

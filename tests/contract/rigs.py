@@ -12,15 +12,17 @@ from sqlalchemy import select
 
 from station_adapters.credentials.sealing import AesGcmSealer
 from station_adapters.memory.clock import MemoryRandomness
+from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore
 from station_adapters.memory.provisioning import MemoryProvisioningStore
+from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.migrations import upgrade
 from station_adapters.sql.provisioning import SqlProvisioningStore
-from station_adapters.sql.tables import device_types, journal, metadata, station, station_settings
+from station_adapters.sql.tables import cloud_config, device_types, station, station_settings
 from station_core.devices.zones import Zone
 from station_core.errors import StoreFull, StoreUnavailable
 from tests.servers.fault_proxy import FaultProxy
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from station_core.cloud.ports import CloudStore
     from station_core.devices.ports import DeviceStore
     from station_core.errors import StationError
     from station_core.identity.ports import IdentityStore
     from station_core.provisioning.ports import ProvisioningStore
+    from tests.contract.databases import PostgresDatabases
     from tests.servers.postgres import Postgres
 
 FULL = """
@@ -40,14 +44,8 @@ CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON devices EXECUTE FUNCTION full_disk();
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON users EXECUTE FUNCTION full_disk();
-"""
-KEPT_ROWS = {station.name, journal.name}
-AS_NEW = f"""
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
-DROP FUNCTION IF EXISTS full_disk() CASCADE;
-UPDATE station SET owner_id = NULL;
-UPDATE journal SET last_batch = 0, last_seq = 0, epoch = 0;
-{"".join(f"DELETE FROM {table};" for table in reversed(metadata.sorted_tables) if table.name not in KEPT_ROWS)}
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON cloud_config EXECUTE FUNCTION full_disk();
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON station_settings EXECUTE FUNCTION full_disk();
 """
 
 
@@ -62,6 +60,9 @@ class StoreRig(Protocol):
 
     @property
     def provisioning(self) -> ProvisioningStore: ...
+
+    @property
+    def cloud(self) -> CloudStore: ...
 
     async def cut(self) -> None:
         """Make the database unable to keep anything; what is under way fails too."""
@@ -94,45 +95,12 @@ class StoreRig(Protocol):
         ...
 
 
-class PostgresDatabases:
-    """Databases on one server; those with all tables are used again, for to make one takes longer than most tests."""
-
-    def __init__(self, server: Postgres) -> None:
-        self.server = server
-        self._spare: list[str] = []
-
-    @asynccontextmanager
-    async def empty(self) -> AsyncIterator[str]:
-        """The URL of a database without tables."""
-        url = await self.server.fresh_database()
-        try:
-            yield url
-        finally:
-            await self.server.drop_database(url)
-
-    @asynccontextmanager
-    async def as_new(self) -> AsyncIterator[str]:
-        """The URL of a database with all tables, and nothing in them but what a migration puts there."""
-        url = self._spare.pop() if self._spare else await self._made()
-        try:
-            yield url
-        finally:
-            await self.server.execute(AS_NEW, url.rpartition("/")[2])
-            self._spare.append(url)
-
-    async def _made(self) -> str:
-        url = await self.server.fresh_database()
-        database = open_database(url)
-        await upgrade(database)
-        await database.close()
-        return url
-
-
 class MemoryStores:
     def __init__(self) -> None:
         self.devices = MemoryDeviceStore(MemoryRandomness())
         self.identities = MemoryIdentityStore()
         self.provisioning = MemoryProvisioningStore()
+        self.cloud = MemoryCloudStore()
 
     async def cut(self) -> None:
         self._trouble(StoreUnavailable())
@@ -144,7 +112,7 @@ class MemoryStores:
         self._trouble(StoreFull())
 
     def _trouble(self, trouble: StationError | None) -> None:
-        self.devices.trouble = self.identities.trouble = self.provisioning.trouble = trouble
+        self.devices.trouble = self.identities.trouble = self.provisioning.trouble = self.cloud.trouble = trouble
 
     async def make_room(self) -> None:
         await self.mend()
@@ -175,7 +143,9 @@ class SqlStores:
         self.database: Database = open_database(self.url)
         self.devices = SqlDeviceStore(self.database, self._randomness)
         self.identities = SqlIdentityStore(self.database)
-        self.provisioning = SqlProvisioningStore(self.database, AesGcmSealer(self._secret))
+        sealer = AesGcmSealer(self._secret)
+        self.provisioning = SqlProvisioningStore(self.database, sealer)
+        self.cloud = SqlCloudStore(self.database, sealer)
 
     async def reopen(self) -> None:
         await self.database.close()
@@ -190,6 +160,10 @@ class SqlStores:
         """All that the settings' table holds, as one text."""
         wanted = select(station_settings)
         return await self.database.read(lambda connection: str(connection.execute(wanted).all()))
+
+    async def cloud_rows(self) -> str:
+        """All that the cloud's table holds, as one text."""
+        return await self.database.read(lambda connection: str(connection.execute(select(cloud_config)).all()))
 
     async def add_zone(self) -> str:
         zone = str(uuid.uuid4())

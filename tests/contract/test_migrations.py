@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from station_adapters.sql.engine import Database
-    from tests.contract.rigs import PostgresDatabases
+    from tests.contract.databases import PostgresDatabases
 
 
 @asynccontextmanager

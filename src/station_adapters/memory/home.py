@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
+from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore, MemoryPasswords, MemoryTokens
 from station_adapters.memory.link import MemoryDoor, MemoryLink
@@ -33,6 +34,7 @@ class MemoryPorts:
         self.door = MemoryDoor()
         self.radio = MemoryRadio()
         self.provisioning = MemoryProvisioningStore()
+        self.cloud = MemoryCloudStore()
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
         """The core over these ports, or over a *link* of your own."""
@@ -47,6 +49,7 @@ class MemoryPorts:
             randomness=self.randomness,
             station_id=station_id,
             provisioning_store=self.provisioning,
+            cloud_store=self.cloud,
             radio=self.radio,
         )
 

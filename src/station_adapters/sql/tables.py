@@ -211,3 +211,11 @@ station_settings = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),  # sealed where it's a secret
 )
+
+cloud_config = Table(
+    "cloud_config",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
+    Column("station_token", Text, nullable=False),  # sealed
+    Column("claimed_at", Instant, nullable=False),
+)

@@ -8,6 +8,7 @@ import pytest
 
 from station_adapters.memory.home import MemoryPorts
 from station_core.clock import Clock, Randomness
+from station_core.cloud.ports import CloudStore
 from station_core.devices.ports import BrokerDoor, DeviceLink, DeviceStore
 from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
 from station_core.provisioning.ports import BleTransport, ProvisioningStore
@@ -23,6 +24,7 @@ PASSWORDS: PasswordHasher = PORTS.passwords
 TOKENS: AccessTokens = PORTS.tokens
 RADIO: BleTransport = PORTS.radio
 PROVISIONING: ProvisioningStore = PORTS.provisioning
+CLOUD: CloudStore = PORTS.cloud
 
 ADAPTERS = [
     (Clock, CLOCK),
@@ -35,6 +37,7 @@ ADAPTERS = [
     (AccessTokens, TOKENS),
     (BleTransport, RADIO),
     (ProvisioningStore, PROVISIONING),
+    (CloudStore, CLOUD),
 ]
 
 

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from station_core.cloud.model import Standing
+from station_core.errors import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from station_core.cloud.model import CloudConfig
+    from station_core.errors import StationError
+
+T = TypeVar("T")
+
+
+class MemoryCloudStore:
+    """A `CloudStore` without a database; `trouble` is what every call raises while it is set."""
+
+    def __init__(self) -> None:
+        self._kept: Standing | None = None
+        self.trouble: StationError | None = None
+
+    async def load(self, *, fresh_secret: str) -> Standing:
+        """See `CloudStore`."""
+
+        def load() -> Standing:
+            self._kept = self._kept or Standing(claim_secret=fresh_secret)
+            return self._kept
+
+        return await self._atomic(load)
+
+    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:
+        """See `CloudStore`."""
+
+        def claim() -> None:
+            if self._known().claim_secret != claim_secret:
+                raise Stale("The station has another claim secret by now.")
+            self._kept = replace(self._known(), config=config)
+
+        await self._atomic(claim)
+
+    async def forget(self) -> None:
+        """See `CloudStore`."""
+        await self._atomic(lambda: self._become(replace(self._known(), config=None)))
+
+    async def unclaim(self, *, fresh_secret: str) -> None:
+        """See `CloudStore`."""
+        await self._atomic(lambda: self._become(replace(self._known(), config=None, claim_secret=fresh_secret)))
+
+    async def begin_reset(self, devices: Sequence[str]) -> None:
+        """See `CloudStore`."""
+
+        def begin() -> None:
+            known = self._known()
+            self._kept = replace(known, config=None, unreset=tuple(dict.fromkeys([*known.unreset, *devices])))
+
+        await self._atomic(begin)
+
+    async def end_reset(self) -> None:
+        """See `CloudStore`."""
+        await self._atomic(lambda: self._become(replace(self._known(), unreset=())))
+
+    def _known(self) -> Standing:
+        assert self._kept is not None, "A store is loaded first."
+        return self._kept
+
+    def _become(self, standing: Standing) -> None:
+        self._kept = standing
+
+    async def _atomic(self, effect: Callable[[], T]) -> T:
+        await asyncio.sleep(0)  # a store is never reached without waiting
+        if self.trouble is not None:
+            raise self.trouble
+        return effect()

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from station_adapters.sql.content import check_texts
+from station_adapters.sql.tables import cloud_config, station_settings
+from station_core.cloud.model import CloudConfig, Standing
+from station_core.errors import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from station_adapters.sql.engine import Database
+    from station_adapters.sql.provisioning import Sealer
+
+log = logging.getLogger("station.store")
+
+CLAIM_SECRET: Final = "claim_secret"  # noqa: S105  # a key of `station_settings`, and what it's sealed about
+STATION_TOKEN: Final = "station_token"  # noqa: S105  # what it's sealed about
+UNRESET: Final = "station_reset"
+
+
+class SqlCloudStore:
+    """A `CloudStore` in PostgreSQL or SQLite."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    async def load(self, *, fresh_secret: str) -> Standing:
+        """See `CloudStore`."""
+        try:
+            return await self._database.run(lambda connection: self._load(connection, fresh_secret))
+        except _Overtaken:  # somebody else was the first, a moment ago: now there's a row
+            return await self._database.run(lambda connection: self._load(connection, fresh_secret))
+
+    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:
+        """See `CloudStore`."""
+        check_texts([config.station_token])
+        sealed = self._sealer.seal(config.station_token.encode(), STATION_TOKEN)
+
+        def claim(connection: Connection) -> None:
+            if self._secret(connection) != claim_secret:
+                raise Stale("The station has another claim secret by now.")
+            connection.execute(delete(cloud_config))
+            connection.execute(insert(cloud_config).values(id=1, station_token=sealed, claimed_at=config.claimed_at))
+
+        await self._database.run(claim)
+
+    async def forget(self) -> None:
+        """See `CloudStore`."""
+        await self._database.run(_wipe)
+
+    async def unclaim(self, *, fresh_secret: str) -> None:
+        """See `CloudStore`."""
+        sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
+
+        def unclaim(connection: Connection) -> None:
+            _wipe(connection)
+            connection.execute(
+                update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
+            )
+
+        await self._database.run(unclaim)
+
+    async def begin_reset(self, devices: Sequence[str]) -> None:
+        """See `CloudStore`."""
+
+        def begin(connection: Connection) -> None:
+            _wipe(connection)
+            left = json.dumps(list(dict.fromkeys([*_unreset(connection), *devices])))
+            connection.execute(delete(station_settings).where(station_settings.c.key == UNRESET))
+            connection.execute(insert(station_settings).values(key=UNRESET, value=left))
+
+        await self._database.run(begin)
+
+    async def end_reset(self) -> None:
+        """See `CloudStore`."""
+
+        def end(connection: Connection) -> None:
+            connection.execute(delete(station_settings).where(station_settings.c.key == UNRESET))
+
+        await self._database.run(end)
+
+    def _load(self, connection: Connection, fresh_secret: str) -> Standing:
+        secret = self._secret(connection)
+        if secret is None:
+            sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
+            change = update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
+            if connection.execute(change).rowcount:
+                log.warning("the claim secret couldn't be unsealed: the data folder has another key; there's a new one")
+            else:
+                try:
+                    connection.execute(insert(station_settings).values(key=CLAIM_SECRET, value=sealed))
+                except IntegrityError as error:
+                    raise _Overtaken from error
+        return Standing(
+            claim_secret=secret or fresh_secret, config=self._config(connection), unreset=tuple(_unreset(connection))
+        )
+
+    def _secret(self, connection: Connection) -> str | None:
+        sealed = _lock(connection)
+        clear = None if sealed is None else self._sealer.unseal(sealed, CLAIM_SECRET)
+        return None if clear is None else clear.decode()
+
+    def _config(self, connection: Connection) -> CloudConfig | None:
+        row = connection.execute(select(cloud_config)).mappings().one_or_none()
+        if row is None:
+            return None
+        token = self._sealer.unseal(row["station_token"], STATION_TOKEN)
+        if token is None:
+            log.warning("the station's token can't be unsealed: the data folder has another key; it has to be claimed")
+            return None
+        return CloudConfig(station_token=token.decode(), claimed_at=row["claimed_at"])
+
+
+def _lock(connection: Connection) -> str | None:
+    """The sealed claim secret; its row is the gate through which all go who change how the station stands."""
+    wanted = select(station_settings.c.value).where(station_settings.c.key == CLAIM_SECRET).with_for_update()
+    return connection.scalar(wanted)
+
+
+def _wipe(connection: Connection) -> None:
+    _lock(connection)
+    connection.execute(delete(cloud_config))
+
+
+def _unreset(connection: Connection) -> list[str]:
+    kept = connection.scalar(select(station_settings.c.value).where(station_settings.c.key == UNRESET))
+    return [] if kept is None else json.loads(kept)
+
+
+class _Overtaken(Exception):  # a fact, not an error of anybody's
+    """Another transaction has made the row."""

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudConfig:
+    """That a cloud has claimed the station, and the token by which it then knows it."""
+
+    station_token: str = field(repr=False)
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """
+    How the station stands with the cloud: by which secret it may be claimed, and by whom it was.
+
+    *unreset*: the ids of the devices that a station reset has yet to tell to forget everything.
+    """
+
+    claim_secret: str = field(repr=False)
+    config: CloudConfig | None = None
+    unreset: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimCode:
+    """What a person shows the cloud to become the station's owner there: whoever has it can."""
+
+    chip_id: str
+    claim_secret: str = field(repr=False)

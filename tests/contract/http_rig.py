@@ -61,6 +61,8 @@ class HttpRig:
             password_hash=await self.ports.passwords.hash(PASSWORD),
         )
         self.ports.identities._users[user.id] = user
+        if role is Role.OWNER:
+            self.ports.identities.owner_id = user.id
         await self.home.residents.load()
         login = await self.home.access.login(email=user.email, password=PASSWORD)
         return login.access_token

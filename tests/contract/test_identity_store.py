@@ -48,6 +48,7 @@ async def test_a_new_store_knows_nobody(stores: StoreRig) -> None:
     people = await stores.identities.load()
 
     assert (people.users, people.sessions) == ([], [])
+    assert (people.owner_id, people.members) == (None, {})
     assert await stores.owner_id() is None
 
 
@@ -58,6 +59,7 @@ async def test_the_first_user_is_kept_over_a_restart_as_the_stations_owner(store
 
     assert (people.users, people.sessions) == ([ada], [first])
     assert people.users[0].password_hash == "argon2 of it"
+    assert (people.owner_id, people.members) == (ada.id, {ada.id: Role.OWNER})
     assert await stores.owner_id() == ada.id
 
 
@@ -183,6 +185,7 @@ async def test_one_more_user_is_kept_over_a_restart_and_logs_in(stores: StoreRig
     people = await stores.identities.load()
 
     assert sorted(people.users, key=lambda one: one.email) == [ada, bob]
+    assert people.members == {ada.id: Role.OWNER, bob.id: Role.MEMBER}
     assert await stores.owner_id() == ada.id
 
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from station_core.errors import Unauthenticated
-from station_core.identity.policy import ADMINS, authorize
+from station_core.identity.policy import ADMINS, OWNERS, authorize
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from litestar import Request
     from litestar.types import Scope
 
     from station_core.home import Home
+    from station_core.identity.model import Role
 
     Check: TypeAlias = Callable[[Request[Any, Any, Any]], Awaitable[None]]
 
@@ -34,7 +35,13 @@ class Guards:
     member: Check
     """Anybody with an access token."""
     admin: Check
-    """Owner or admin."""
+    """Whose global role is owner or admin."""
+    owner: Check
+    """Whose global role is owner."""
+    station_admin: Check
+    """Who is owner or admin in the station."""
+    station_owner: Check
+    """Who is the station's owner."""
     device: Check
     """A device with its token."""
     agent: Check
@@ -53,9 +60,19 @@ def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
         scope = request.scope
         scope["user"] = home.access.verify(bearer(scope))
 
-    async def admin(request: Request[Any, Any, Any]) -> None:
-        await member(request)
-        authorize(request.scope["user"].user.role, ADMINS)
+    def globally(roles: Collection[Role]) -> Check:
+        async def check(request: Request[Any, Any, Any]) -> None:
+            await member(request)
+            authorize(request.scope["user"].user.role, roles)
+
+        return check
+
+    def in_the_station(roles: Collection[Role]) -> Check:
+        async def check(request: Request[Any, Any, Any]) -> None:
+            await member(request)
+            home.residents.require_station_role(request.scope["user"].user.id, roles)
+
+        return check
 
     async def device(request: Request[Any, Any, Any]) -> None:
         scope = request.scope
@@ -65,7 +82,15 @@ def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
         if not is_agent(bearer(request.scope)):
             raise Unauthenticated
 
-    return Guards(member=member, admin=admin, device=device, agent=agent)
+    return Guards(
+        member=member,
+        admin=globally(ADMINS),
+        owner=globally(OWNERS),
+        station_admin=in_the_station(ADMINS),
+        station_owner=in_the_station(OWNERS),
+        device=device,
+        agent=agent,
+    )
 
 
 def bearer(scope: Scope) -> str:

@@ -13,7 +13,7 @@ from station_adapters.http.live import TRY_AGAIN_LATER, UNAUTHENTICATED
 from station_adapters.http.messages import PONG, Auth, Heard, Ping, ProvisioningStart, error
 from station_adapters.http.subscriber import Subscriber
 from station_core.errors import Forbidden, Malformed, NotFound, Unauthenticated
-from station_core.identity.model import Role
+from station_core.identity.policy import ADMINS
 from station_core.values import MAX_MESSAGE
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class LiveSocket:
     @property
     def may_provision(self) -> bool:
         """See `Listener`."""
-        return self._principal is not None and self._principal.user.role is not Role.MEMBER
+        return self._principal is not None and self._principal.user.role in ADMINS
 
     def close(self, code: int) -> None:
         """See `Listener`."""
@@ -118,7 +118,7 @@ class LiveSocket:
             await self._say(error(Unauthenticated.code))
         elif isinstance(heard, Ping):
             await self._say(PONG)
-        elif self._principal.user.role is Role.MEMBER:
+        elif not self.may_provision:
             await self._say(error(Forbidden.code))
         else:
             self._look(looks=isinstance(heard, ProvisioningStart))
@@ -129,7 +129,7 @@ class LiveSocket:
         except Unauthenticated:
             self.close(UNAUTHENTICATED)
             return
-        self._look(looks=self._principal.user.role is not Role.MEMBER)
+        self._look(looks=self.may_provision)
         if self.subscriber is not None:  # it was told to before, and begins anew
             self.subscriber.batch = auth.batch
             self.subscriber.restart()

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def wifi_routes(home: Home, guards: Guards) -> Router:
     """The network that new devices are told to join."""
 
-    @get("/api/wifi", before_request=guards.admin)
+    @get("/api/wifi", before_request=guards.station_admin)
     async def wifi() -> WifiOut:
         """The network that new devices are told to join; the password is never read back."""
         async with in_time():
             known = await home.provisioning_store.wifi()
         return WifiOut(ssid=None if known is None else known.ssid)
 
-    @put("/api/wifi", before_request=guards.admin)
+    @put("/api/wifi", before_request=guards.station_admin)
     async def tell_wifi(data: JSONBody[WifiIn]) -> WifiOut:
         """Tell it."""
         return await _keep(data)

@@ -37,7 +37,12 @@ class MemoryIdentityStore:
     async def load(self) -> People:
         """See `IdentityStore`."""
         return await self._atomic(
-            lambda: People(users=list(self._users.values()), sessions=list(self._sessions.values()))
+            lambda: People(
+                users=list(self._users.values()),
+                sessions=list(self._sessions.values()),
+                owner_id=self.owner_id,
+                members={user.id: user.role for user in self._users.values()},
+            )
         )
 
     async def found(self, owner: User, session: Session, refresh_digest: str) -> None:

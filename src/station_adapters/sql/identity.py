@@ -12,6 +12,7 @@ from station_adapters.sql.errors import violated
 from station_adapters.sql.records import session_in, user_in, user_row
 from station_adapters.sql.tables import refresh_tokens, sessions, station, station_members, users
 from station_core.errors import Conflict, NotFound, RegistrationClosed
+from station_core.identity.model import Role
 from station_core.identity.ports import People, Rotation
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class SqlIdentityStore:
             return People(
                 users=[user_in(row) for row in connection.execute(select(users)).mappings()],
                 sessions=[session_in(row) for row in connection.execute(select(sessions)).mappings()],
+                owner_id=connection.execute(select(station.c.owner_id)).scalar_one(),
+                members={row.user_id: Role(row.role) for row in connection.execute(select(station_members))},
             )
 
         return await self._database.read(load)

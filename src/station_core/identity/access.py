@@ -51,6 +51,7 @@ class AccessService:
         session, refresh = self._new_session(owner)
         await self._store.found(owner, session, digest(refresh))
         self._residents.put(owner)
+        self._residents.owner_id = owner.id
         self._residents.goes_on(session)
         return self._login(owner, session, refresh)
 

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from station_core.identity.model import Claims, Session, User
+    from station_core.identity.model import Claims, Role, Session, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """All users, and the sessions that haven't ended."""
+    """All users, the sessions that haven't ended, the station's owner, and each member's role in it by user id."""
 
     users: Sequence[User]
     sessions: Sequence[Session]
+    owner_id: str | None = None
+    members: Mapping[str, Role] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class IdentityStore(Protocol):
     """
 
     async def load(self) -> People:
-        """Everybody, and every session."""
+        """Everybody, every session, and who is what in the station."""
         ...
 
     async def found(self, owner: User, session: Session, refresh_digest: str) -> None:

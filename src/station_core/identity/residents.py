@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from station_core.clock import SteadyTime
 from station_core.errors import NotFound
+from station_core.identity.policy import require_station_role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from station_core.clock import Clock
-    from station_core.identity.model import Session, User
+    from station_core.identity.model import Role, Session, User
     from station_core.identity.ports import IdentityStore
 
 SESSION_FOR: Final = timedelta(days=30)  # a session that isn't refreshed for so long ends
@@ -31,6 +32,8 @@ class Residents:
         self.one_at_a_time = asyncio.Lock()
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
+        self._members: dict[str, Role] = {}
+        self.owner_id: str | None = None
 
     async def load(self) -> None:
         """Take the store's users and sessions into memory."""
@@ -38,6 +41,8 @@ class Residents:
             people = await self._store.load()
             self._users = {user.id: user for user in people.users}
             self._sessions = {session.id: session for session in people.sessions}
+            self._members = dict(people.members)
+            self.owner_id = people.owner_id
             for session in people.sessions:
                 self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
             self.forget_expired()
@@ -63,8 +68,13 @@ class Residents:
         return next((user for user in self._users.values() if user.email.casefold() == wanted), None)
 
     def put(self, user: User) -> None:
-        """The store holds this user, as this."""
+        """The store holds this user, as this, and in the same role as a member of the station."""
         self._users[user.id] = user
+        self._members[user.id] = user.role
+
+    def require_station_role(self, user_id: str, roles: Collection[Role]) -> Role:
+        """The role in the station; raise `Forbidden` unless it's one of these."""
+        return require_station_role(user_id, roles, owner_id=self.owner_id, members=self._members)
 
     def session(self, session_id: str) -> Session | None:
         """The session of this id, unless it was ended."""

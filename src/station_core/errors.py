@@ -22,9 +22,11 @@ StationError
 │   ├── StoreUnavailable     store_unavailable
 │   ├── BrokerUnavailable    broker_unavailable
 │   ├── RadioUnavailable     radio_unavailable    no Bluetooth
+│   ├── CloudUnavailable     cloud_unavailable    no link, or no answer in time
 │   └── Starting             starting
 ├── StoreFull                store_full           the disk is full
 ├── ChangeRefused            change_refused       the store can never keep this content
+├── CloudRefused             cloud_refused        the cloud answered with an error
 ├── ProvisioningFailed       provisioning_failed  its kinds: provisioning/errors.py; a retry may work
 │   ├── NotInRange           not_in_range
 │   ├── ConnectFailed        connect_failed
@@ -198,6 +200,13 @@ class RadioUnavailable(Unavailable):
     fact = "Bluetooth isn't available now."
 
 
+class CloudUnavailable(Unavailable):
+    """There is no link to the cloud, or no answer came in time."""
+
+    code = "cloud_unavailable"
+    fact = "The cloud can't be reached now."
+
+
 class Starting(Unavailable):
     """The station isn't ready yet."""
 
@@ -217,6 +226,13 @@ class ChangeRefused(StationError):
 
     code = "change_refused"
     fact = "The store can't keep this content."
+
+
+class CloudRefused(StationError):
+    """The cloud answered with an error."""
+
+    code = "cloud_refused"
+    fact = "The cloud answered with an error."
 
 
 class ProvisioningFailed(StationError):

@@ -50,6 +50,7 @@ BREACHES: Final = [
     ("PyJWT and argon2", "station_adapters/http/__init__.py", "import jwt"),
     ("prometheus-client", "station_adapters/http/__init__.py", "import prometheus_client"),
     ("bleak", "station_adapters/system/__init__.py", "import bleak"),
+    ("websockets", "station_adapters/http/__init__.py", "import websockets"),
     ("dependency-injector", "station_adapters/system/__init__.py", "import dependency_injector"),
 ]
 

@@ -52,10 +52,12 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.Stale: 412,
     facts.TooLarge: 413,
     facts.RateLimited: 429,
+    facts.CloudRefused: 502,
     facts.Unavailable: 503,
     facts.StoreUnavailable: 503,
     facts.BrokerUnavailable: 503,
     facts.RadioUnavailable: 503,
+    facts.CloudUnavailable: 503,
     facts.Starting: 503,
     facts.StoreFull: 507,
     # By design none of these reaches a caller; one that does is a bug of ours.
@@ -72,6 +74,7 @@ RETRY_AFTER: Final[Mapping[type[StationError], int]] = {
     facts.StoreUnavailable: 2,
     facts.BrokerUnavailable: 2,
     facts.RadioUnavailable: 10,
+    facts.CloudUnavailable: 10,
     facts.Starting: 1,
     facts.StoreFull: 60,
 }

@@ -14,7 +14,9 @@ StationError
 │   ├── ExternalIdTaken      external_id_taken
 │   ├── ZoneNameTaken        zone_name_taken
 │   ├── DeviceOffline        device_offline
-│   └── ProvisioningBusy     provisioning_busy    somebody else provisions this device just now
+│   ├── ProvisioningBusy     provisioning_busy    somebody else provisions this device just now
+│   └── StillAnswering       still_answering      the first request under this idempotency key is under way
+├── KeyReused                idempotency_key_reused  another request bore this idempotency key
 ├── Stale                    stale                it has changed since the caller read it
 ├── TooLarge                 too_large
 ├── RateLimited              rate_limited
@@ -145,6 +147,20 @@ class ProvisioningBusy(Conflict):
 
     code = "provisioning_busy"
     fact = "This device is being provisioned already."
+
+
+class StillAnswering(Conflict):
+    """The same request is under way already; its answer comes to whoever asks again then."""
+
+    code = "still_answering"
+    fact = "The first request with this key is still being answered."
+
+
+class KeyReused(StationError):
+    """Another request bore this idempotency key."""
+
+    code = "idempotency_key_reused"
+    fact = "This idempotency key was used for another request."
 
 
 class Stale(StationError):

@@ -8,6 +8,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from station_adapters.http.activity import activity_routes
+from station_adapters.http.answers import Answers
 from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
 from station_adapters.http.device_side import device_side_routes
@@ -17,6 +18,7 @@ from station_adapters.http.door import Door
 from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
+from station_adapters.http.idempotency import Repeats, repeatable
 from station_adapters.http.metrics import metrics_routes
 from station_adapters.http.packing import packing
 from station_adapters.http.provisioning import provisioning_routes
@@ -55,7 +57,7 @@ def create_app(
     *is_agent* compares a token with the agent's in constant time; *traffic* counts the requests; without *figures*
     there is no /metrics.
     """
-    guards = guards_of(home, is_agent)
+    guards = repeatable(guards_of(home, is_agent))
     app = Litestar(
         route_handlers=[
             health_routes(home),
@@ -78,7 +80,8 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Door(app.asgi_handler, home.health, home.clock, traffic or Traffic())
+    repeats = Repeats(app.asgi_handler, Answers(home.clock))
+    app.asgi_handler = Door(repeats, home.health, home.clock, traffic or Traffic())
     return app
 
 

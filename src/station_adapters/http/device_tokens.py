@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from litestar import Router, delete, post
 from litestar.params import FromPath  # noqa: TC002  # Litestar reads handlers' annotations
 
+from station_adapters.http.idempotency import BEARS_A_SECRET
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import DeviceToken
 from station_adapters.http.waiting import in_time
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def device_token_routes(home: Home, guards: Guards) -> Router:
     """What devices present of themselves: taken from them, or given anew."""
 
-    @post("/api/devices/{device_id:str}/credentials", before_request=guards.admin)
+    @post("/api/devices/{device_id:str}/credentials", before_request=guards.admin, opt=BEARS_A_SECRET)
     async def renew(device_id: FromPath[str]) -> DeviceToken:
         """A fresh token in place of the former one; its MQTT credentials work when the answer comes."""
         async with in_time():

@@ -10,6 +10,7 @@ from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' anno
 
 from station_adapters.http.bodies import StationRequest  # noqa: TC001  # Litestar reads handlers' annotations
 from station_adapters.http.editions import etag, is_known, wanted_editions
+from station_adapters.http.idempotency import BEARS_A_SECRET
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
     DeviceIn,
@@ -52,7 +53,7 @@ def device_routes(home: Home, guards: Guards) -> Router:
         """One of them, with its ETag; 304 for who holds it already."""
         return _tagged(home.household.device(device_id), request)
 
-    @post("/api/devices", before_request=guards.admin, opt=NEVER_PACKED)
+    @post("/api/devices", before_request=guards.admin, opt={**NEVER_PACKED, **BEARS_A_SECRET})
     async def add(data: JSONBody[DeviceIn]) -> DeviceWithToken:
         """A new one, with its token; its MQTT credentials work when the answer comes."""
         _check_zone_id(data.zone_id)

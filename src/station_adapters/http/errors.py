@@ -41,6 +41,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.ZoneNameTaken: 409,
     facts.DeviceOffline: 409,
     facts.ProvisioningBusy: 409,
+    facts.StillAnswering: 409,
     facts.ProvisioningFailed: 409,
     failures.NotInRange: 409,
     failures.ConnectFailed: 409,
@@ -51,6 +52,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     failures.NoHandshake: 409,
     facts.Stale: 412,
     facts.TooLarge: 413,
+    facts.KeyReused: 422,
     facts.RateLimited: 429,
     facts.CloudRefused: 502,
     facts.Unavailable: 503,
@@ -77,6 +79,7 @@ RETRY_AFTER: Final[Mapping[type[StationError], int]] = {
     facts.CloudUnavailable: 10,
     facts.Starting: 1,
     facts.StoreFull: 60,
+    facts.StillAnswering: 1,
 }
 """Seconds after which it's worth asking again."""
 

@@ -11,13 +11,13 @@ from station_core.identity.policy import ADMINS, OWNERS, authorize
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from litestar import Request
+    from litestar import Request, Response
     from litestar.types import Scope
 
     from station_core.home import Home
     from station_core.identity.model import Role
 
-    Check: TypeAlias = Callable[[Request[Any, Any, Any]], Awaitable[None]]
+    Check: TypeAlias = Callable[[Request[Any, Any, Any]], Awaitable[Response[Any] | None]]
 
 DEVICE_TOKEN: Final = (b"x-device-token", b"device-token")
 _BEARER: Final = b"bearer "

@@ -22,6 +22,7 @@ from station_adapters.mosquitto.files import Listener, Login
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.link import MqttLink
+from station_adapters.qr.codes import svg
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
@@ -165,6 +166,7 @@ class Container(containers.DeclarativeContainer):
             is_agent=providers.Singleton(agent_check, keys),
             traffic=traffic,
             figures=figures,
+            draw=providers.Object(svg),
         ),
         settings.provided.http_host,
         settings.provided.http_port,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from station_core.cloud.claim import Claim
 from station_core.cloud.nowhere import NoCloud
+from station_core.cloud.status import CloudBoard
 from station_core.devices.commands import CommandService
 from station_core.devices.credentials import Keyring
 from station_core.devices.forgetting import Forgetting
@@ -163,6 +164,7 @@ class Home:
             randomness=randomness,
             station_id=station_id,
         )
+        self.cloud = CloudBoard(claim=self.claim, clock=clock)
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import websockets
 
-from station_adapters.http.app import create_app, no_agent
+from station_adapters.http.app import create_app, no_agent, no_picture
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
 from station_adapters.memory.clock import NEW_YEAR
@@ -154,13 +154,15 @@ async def until(holds: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def serving(
-    ports: MemoryPorts | None = None, is_agent: Callable[[str], bool] = no_agent
+    ports: MemoryPorts | None = None,
+    is_agent: Callable[[str], bool] = no_agent,
+    draw: Callable[[str], str] = no_picture,
 ) -> AsyncIterator[HttpRig]:
     """A station that serves on a free port."""
     ports = ports or MemoryPorts()
     async with ports.running() as home:
         hub = LiveHub(home)
-        server = HttpServer(create_app(home, ports.store, hub, is_agent=is_agent), "127.0.0.1", 0)
+        server = HttpServer(create_app(home, ports.store, hub, is_agent=is_agent, draw=draw), "127.0.0.1", 0)
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(server.run()), group.create_task(hub.run())]
             async with asyncio.timeout(10):

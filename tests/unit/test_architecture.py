@@ -49,6 +49,7 @@ BREACHES: Final = [
     ("Litestar and uvicorn", "station_adapters/mqtt/__init__.py", "import litestar"),
     ("PyJWT and argon2", "station_adapters/http/__init__.py", "import jwt"),
     ("prometheus-client", "station_adapters/http/__init__.py", "import prometheus_client"),
+    ("segno", "station_adapters/http/__init__.py", "import segno"),
     ("bleak", "station_adapters/system/__init__.py", "import bleak"),
     ("websockets", "station_adapters/http/__init__.py", "import websockets"),
     ("dependency-injector", "station_adapters/system/__init__.py", "import dependency_injector"),

@@ -11,6 +11,7 @@ from station_adapters.http.activity import activity_routes
 from station_adapters.http.answers import Answers
 from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
+from station_adapters.http.cloud import cloud_routes
 from station_adapters.http.device_side import device_side_routes
 from station_adapters.http.device_tokens import device_token_routes
 from station_adapters.http.devices import device_routes
@@ -42,6 +43,11 @@ def no_agent(_: str) -> bool:
     return False
 
 
+def no_picture(_: str) -> str:
+    """For a station that can't draw: an empty one."""
+    return '<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
 def create_app(
     home: Home,
     store: DeviceStore,
@@ -50,12 +56,13 @@ def create_app(
     is_agent: Callable[[str], bool] = no_agent,
     traffic: Traffic | None = None,
     figures: Figures | None = None,
+    draw: Callable[[str], str] = no_picture,
 ) -> Litestar:
     """
     The station's HTTP side (docs/protocols.md §4); *store* is asked for the activity feed alone.
 
     *is_agent* compares a token with the agent's in constant time; *traffic* counts the requests; without *figures*
-    there is no /metrics.
+    there is no /metrics. *draw* makes the SVG of a QR code.
     """
     guards = repeatable(guards_of(home, is_agent))
     app = Litestar(
@@ -69,6 +76,7 @@ def create_app(
             device_side_routes(home, guards),
             provisioning_routes(home, guards),
             wifi_routes(home, guards),
+            cloud_routes(home, guards, draw),
             live_route(home, hub),
             *([] if figures is None else [metrics_routes(figures, guards)]),
         ],

@@ -111,6 +111,17 @@ app.command(
     """,
 )
 app.command("station_app.cli.user:app", name="user", help="The people of the household.")
+app.command(
+    "station_app.cli.claim:claim",
+    name="claim",
+    help="""Show what the cloud has to be shown by whoever is to own the station there, also as a QR code.
+
+    For example:
+
+    - `station claim`
+    - `station claim --again`
+    """,
+)
 app.command("station_app.cli.device:app", name="device", help="The household's devices.")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from station_app.orders import devices, people, running
+from station_app.orders import cloud, devices, people, running
 from station_core.errors import Malformed, NotFound, Starting, Unavailable
 from station_core.health import Phase
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from station_app.orders.order import Order
     from station_core.home import Home
 
-ORDERS: Final[Mapping[str, Order]] = {**running.ORDERS, **people.ORDERS, **devices.ORDERS}
+ORDERS: Final[Mapping[str, Order]] = {**running.ORDERS, **people.ORDERS, **devices.ORDERS, **cloud.ORDERS}
 """By name."""
 
 

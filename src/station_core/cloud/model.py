@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,3 +36,8 @@ class ClaimCode:
 
     chip_id: str
     claim_secret: str = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """Both as one text, for a QR code: a JSON object with the keys of `claim_handshake`."""
+        return json.dumps({"chipId": self.chip_id, "claimSecret": self.claim_secret}, separators=(",", ":"))

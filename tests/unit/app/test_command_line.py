@@ -31,6 +31,7 @@ ORDERS = [
     ("status",),
     ("doctor",),
     ("log-level",),
+    ("claim",),
     *(("user", name) for name in ("list", "add", "disable", "enable", "reset-password")),
     *(("device", name) for name in ("list", "add", "remove", "command")),
 ]

@@ -147,3 +147,17 @@ async def test_without_a_station_only_what_needs_none_is_done(home: Home, desk: 
     assert await desk.carry_out_offline("device list", {}) == []
     with pytest.raises(Unavailable):
         await desk.carry_out_offline("status", {})
+
+
+async def test_how_to_claim_the_station_is_told_and_told_anew_once_it_is_taken_back(home: Home, desk: Desk) -> None:
+    first = await desk.carry_out("claim", {})
+    await home.claim.claimed("canary", by=home.claim.standing)
+    claimed = await desk.carry_out("claim", {})
+    again = await desk.carry_out("claim", {"again": True})
+
+    assert first["chipId"] == "memory"
+    assert first["claimedAt"] is None
+    assert claimed == {**first, "claimedAt": home.clock.now()}
+    assert again["claimSecret"] == home.claim.code.claim_secret != first["claimSecret"]
+    assert again["claimedAt"] is None
+    assert "canary" not in str(claimed)

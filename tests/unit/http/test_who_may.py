@@ -60,6 +60,7 @@ async def test_exactly_those_get_in_whom_the_page_names(route: str) -> None:
     who = ROUTES[route]
     async with everything() as rig:
         keys = Locksmith(rig)
+        await keys.token("access token of a member")  # what is open while there is no user is open no more
         refused = [credential for credential in CREDENTIALS if not lets_in(who, credential)]
         let_in = [credential for credential in CREDENTIALS if lets_in(who, credential)]
         outcomes = {

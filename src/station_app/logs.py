@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
-
-import structlog
+from typing import TYPE_CHECKING, Final, cast
 
 from station_app.masking import mask_secrets
 from station_app.settings.model import LogLevel
@@ -13,6 +11,15 @@ from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
+
+_modules = cast("dict[str, object]", sys.modules)
+# structlog would take rich along, 4 MB, for tracebacks that show the values of local variables, passwords among them.
+# What is None isn't there, says importlib.
+_rich = _modules.setdefault("rich", None)
+import structlog  # noqa: E402
+
+if _rich is None:
+    del _modules["rich"]
 
 QUIET: Final = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "station.mqtt.client": logging.CRITICAL}
 """Loggers of libraries whose chatter says what the station's own logs say better."""

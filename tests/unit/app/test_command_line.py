@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_app.cli import EXIT_CODES, app, exit_code
+from station_app.cli import EXIT_CODES, exit_code
+from station_app.cli.commands import app
 from station_core.errors import StationError, StoreNewer, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -47,6 +49,24 @@ def test_help_loads_nothing_that_only_a_station_needs() -> None:
 
     assert "Commands" in ended.stdout
     assert not {name.partition(".")[0] for name in ended.stderr.split()} & HEAVY
+
+
+def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -> None:
+    question = (
+        "import sys\nfrom station_app.cli import main\nsys.argv = ['station', 'serve']\ntry: main()\n"
+        "except SystemExit: import station_app.container\nprint(*sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", question],
+        env={**os.environ, "STATION_HTTP_PORT": "none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = {name.partition(".")[0] for name in ended.stdout.split()}
+    assert {"station_app", "litestar", "structlog"} <= loaded
+    assert not loaded & {"cyclopts", "rich", "pygments", "prometheus_client", "alembic", "bleak", "asyncpg"}
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, *ORDERS], ids=" ".join)

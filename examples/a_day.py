@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from station_adapters.memory.home import MemoryPorts
-from station_core.devices.commands import SYSTEM
+from station_core.audit.model import SYSTEM
 from station_core.devices.events import DeviceStateTransition
 from station_core.home import Home
 from station_core.values import Value

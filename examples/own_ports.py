@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore, MemoryPasswords, MemoryTokens
 from station_adapters.memory.link import MemoryDoor
-from station_core.devices.commands import SYSTEM
+from station_core.audit.model import SYSTEM
 from station_core.devices.events import DeviceStateChanged
 from station_core.devices.model import Introduction
 from station_core.devices.ports import DeviceChange

@@ -23,6 +23,8 @@ MODULES: Final = (
     "events",
     "values",
     "journal.__init__",
+    "audit.model",
+    "audit.ports",
     "devices.commands",
     "devices.events",
     "devices.model",

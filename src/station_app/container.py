@@ -23,6 +23,7 @@ from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.link import MqttLink
 from station_adapters.qr.codes import svg
+from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
@@ -118,6 +119,7 @@ class Container(containers.DeclarativeContainer):
     sealer = providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
     provisioning_store = providers.Singleton(SqlProvisioningStore, database, sealer)
     cloud_store = providers.Singleton(SqlCloudStore, database, sealer)
+    audit_store = providers.Singleton(SqlAuditStore, database)
     identity_store = providers.Singleton(SqlIdentityStore, database)
 
     broker: providers.Singleton[MosquittoBroker | None] = providers.Singleton(own_broker, settings, keys)
@@ -138,6 +140,7 @@ class Container(containers.DeclarativeContainer):
         station_id=keys.provided.station_id,
         types=providers.Singleton(device_types, settings),
         radio=providers.Singleton(radio, settings, air),
+        audit_store=audit_store,
         provisioning_store=provisioning_store,
         cloud_store=cloud_store,
         mqtt_host=providers.Singleton(broker_host, settings),

@@ -133,6 +133,7 @@ class Station:
         supervisor.keep("strangers", self._home.strangers.run)
         supervisor.keep("presence", self._home.presence.run)
         supervisor.keep("forgetting", self._home.forgetting.run)
+        supervisor.keep("audit", self._home.audit.run)
         supervisor.keep("lookout", self._home.lookout.run)
         supervisor.keep("provisioning", self._home.provisioning.run)
 
@@ -156,11 +157,12 @@ class Station:
             async with asyncio.timeout(left(DRAIN_WITHIN)):
                 await self._inbound.drained()
                 await self._home.journal.drained()
+                await self._home.audit.drained()
         await supervisor.end("http", within=left(HTTP_WITHIN))
         for name in ("live", "link"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         await supervisor.end("broker", within=left(BROKER_WITHIN))
-        for name in ("journal", "store lock"):
+        for name in ("journal", "audit", "store lock"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         with contextlib.suppress(TimeoutError):  # a server that is frozen says no goodbye
             async with asyncio.timeout(left(STORE_WITHIN)):

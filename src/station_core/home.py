@@ -3,12 +3,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from station_core.audit.model import KEPT_FOR as RECORDS_KEPT_FOR
+from station_core.audit.service import Audit
+from station_core.audit.unrecorded import Unrecorded
 from station_core.cloud.claim import Claim
 from station_core.cloud.nowhere import NoCloud
 from station_core.cloud.status import CloudBoard
+from station_core.devices.activity import KEPT_FOR as ACTIVITIES_KEPT_FOR
 from station_core.devices.commands import CommandService
 from station_core.devices.credentials import Keyring
-from station_core.devices.forgetting import Forgetting
 from station_core.devices.household import Household
 from station_core.devices.presence import Presence
 from station_core.devices.registry import Registry
@@ -18,6 +21,7 @@ from station_core.devices.types import TYPES
 from station_core.devices.watch import CommandWatch
 from station_core.devices.zones import Zones
 from station_core.events import EventBus
+from station_core.forgetting import Forgetting, Perishable
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
 from station_core.identity.accounts import Accounts
@@ -33,6 +37,7 @@ from station_core.provisioning.service import Provisioning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from station_core.audit.ports import AuditStore
     from station_core.clock import Clock, Randomness
     from station_core.cloud.ports import CloudStore
     from station_core.devices.ports import BrokerDoor, DeviceChange, DeviceLink, DeviceStore
@@ -46,8 +51,8 @@ class Home:
     """
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
-    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, lookout and
-    provisioning under a supervisor.
+    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout and
+    provisioning under a supervisor. Without an *audit_store* nothing is recorded of who did what.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
     Without a *cloud_store* no cloud can claim it.
     """
@@ -65,6 +70,7 @@ class Home:
         randomness: Randomness,
         station_id: str,
         types: Sequence[DeviceType] = TYPES,
+        audit_store: AuditStore | None = None,
         provisioning_store: ProvisioningStore | None = None,
         cloud_store: CloudStore | None = None,
         radio: BleTransport | None = None,
@@ -121,7 +127,23 @@ class Home:
             randomness=randomness,
         )
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
-        self.forgetting = Forgetting(store=store, clock=clock)
+        self.audit_store = Unrecorded() if audit_store is None else audit_store
+        self.audit = Audit(store=self.audit_store, clock=clock)
+        self.forgetting = Forgetting(
+            perishables=[
+                Perishable(
+                    name="activities",
+                    kept_for=ACTIVITIES_KEPT_FOR,
+                    forget=lambda before, limit: store.forget_activities(before=before, limit=limit),
+                ),
+                Perishable(
+                    name="audit",
+                    kept_for=RECORDS_KEPT_FOR,
+                    forget=lambda before, limit: self.audit_store.forget_records(before=before, limit=limit),
+                ),
+            ],
+            clock=clock,
+        )
         self.lookout = Lookout(radio=radio, holds=self.registry.holds, bus=self.bus, health=self.health, clock=clock)
         self.provisioning_store = Nowhere() if provisioning_store is None else provisioning_store
         self.provisioning = Provisioning(
@@ -136,6 +158,7 @@ class Home:
             ),
             store=self.provisioning_store,
             registry=self.registry,
+            audit=self.audit,
             bus=self.bus,
             clock=clock,
             randomness=randomness,
@@ -181,6 +204,7 @@ class Home:
             group.create_task(self.strangers.run())
             group.create_task(self.presence.run())
             group.create_task(self.forgetting.run())
+            group.create_task(self.audit.run())
             group.create_task(self.lookout.run())
             group.create_task(self.provisioning.run())
 

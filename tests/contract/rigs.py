@@ -11,11 +11,13 @@ import asyncpg
 from sqlalchemy import select
 
 from station_adapters.credentials.sealing import AesGcmSealer
+from station_adapters.memory.audit import Ledger, MemoryAuditStore
 from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore
 from station_adapters.memory.provisioning import MemoryProvisioningStore
+from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from station_core.audit.ports import AuditStore
     from station_core.cloud.ports import CloudStore
     from station_core.devices.ports import DeviceStore
     from station_core.errors import StationError
@@ -46,6 +49,7 @@ CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON devices EXECUTE FUNCTION ful
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON users EXECUTE FUNCTION full_disk();
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON cloud_config EXECUTE FUNCTION full_disk();
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON station_settings EXECUTE FUNCTION full_disk();
+CREATE TRIGGER full_disk BEFORE INSERT ON audit EXECUTE FUNCTION full_disk();
 """
 
 
@@ -63,6 +67,9 @@ class StoreRig(Protocol):
 
     @property
     def cloud(self) -> CloudStore: ...
+
+    @property
+    def audit(self) -> AuditStore: ...
 
     async def cut(self) -> None:
         """Make the database unable to keep anything; what is under way fails too."""
@@ -97,10 +104,12 @@ class StoreRig(Protocol):
 
 class MemoryStores:
     def __init__(self) -> None:
-        self.devices = MemoryDeviceStore(MemoryRandomness())
-        self.identities = MemoryIdentityStore()
-        self.provisioning = MemoryProvisioningStore()
+        ledger = Ledger()
+        self.devices = MemoryDeviceStore(MemoryRandomness(), ledger)
+        self.identities = MemoryIdentityStore(ledger)
+        self.provisioning = MemoryProvisioningStore(ledger)
         self.cloud = MemoryCloudStore()
+        self.audit = MemoryAuditStore(ledger)
 
     async def cut(self) -> None:
         self._trouble(StoreUnavailable())
@@ -112,7 +121,8 @@ class MemoryStores:
         self._trouble(StoreFull())
 
     def _trouble(self, trouble: StationError | None) -> None:
-        self.devices.trouble = self.identities.trouble = self.provisioning.trouble = self.cloud.trouble = trouble
+        for store in (self.devices, self.identities, self.provisioning, self.cloud, self.audit):
+            store.trouble = trouble
 
     async def make_room(self) -> None:
         await self.mend()
@@ -146,6 +156,7 @@ class SqlStores:
         sealer = AesGcmSealer(self._secret)
         self.provisioning = SqlProvisioningStore(self.database, sealer)
         self.cloud = SqlCloudStore(self.database, sealer)
+        self.audit = SqlAuditStore(self.database)
 
     async def reopen(self) -> None:
         await self.database.close()

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
 from litestar import Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from station_adapters.http.instants import instant
 from station_adapters.http.schemas import ActivityPageOut, activity_page
 from station_adapters.http.waiting import in_time
 from station_core.devices.activity import ActivityFilter
-from station_core.errors import Malformed
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
@@ -53,8 +51,8 @@ def activity_routes(home: Home, store: DeviceStore, guards: Guards) -> Router:
             device_id=device_id,
             zone_id=zone_id,
             event_types=frozenset(event_type or ()),
-            since=_instant("from", since),
-            until=_instant("to", until),
+            since=instant("from", since),
+            until=instant("to", until),
         )
         return await _page(wanted, limit, cursor)
 
@@ -65,16 +63,3 @@ def activity_routes(home: Home, store: DeviceStore, guards: Guards) -> Router:
             return activity_page(await store.activities(wanted, limit=limit, cursor=cursor))
 
     return Router("/", route_handlers=[of_device, of_all], tags=["devices"])
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    """A time of RFC 3339 with its offset; a `+` that nobody escaped has come as a space."""
-    if text is None:
-        return None
-    try:
-        instant = msgspec.convert(text.replace(" ", "+"), datetime)
-        if instant.tzinfo is not None:
-            return instant.astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError):
-        pass
-    raise Malformed(f"{name}: a time of RFC 3339 with its offset is expected.")

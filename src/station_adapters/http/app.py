@@ -9,6 +9,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from station_adapters.http.activity import activity_routes
 from station_adapters.http.answers import Answers
+from station_adapters.http.audit import audit_routes
 from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
 from station_adapters.http.cloud import cloud_routes
@@ -73,6 +74,7 @@ def create_app(
             device_token_routes(home, guards),
             zone_routes(home, guards),
             activity_routes(home, store, guards),
+            audit_routes(home, guards),
             device_side_routes(home, guards),
             provisioning_routes(home, guards),
             wifi_routes(home, guards),

@@ -10,6 +10,7 @@ from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' anno
 
 from station_adapters.http.bodies import StationRequest  # noqa: TC001  # Litestar reads handlers' annotations
 from station_adapters.http.editions import etag, is_known, wanted_editions
+from station_adapters.http.guards import asker
 from station_adapters.http.idempotency import BEARS_A_SECRET
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
@@ -24,7 +25,6 @@ from station_adapters.http.schemas import (
     device_with_token,
 )
 from station_adapters.http.waiting import in_time
-from station_core.devices.commands import Actor, ActorKind
 from station_core.devices.household import UNCHANGED
 from station_core.values import text_weight
 
@@ -54,12 +54,16 @@ def device_routes(home: Home, guards: Guards) -> Router:
         return _tagged(home.household.device(device_id), request)
 
     @post("/api/devices", before_request=guards.admin, opt={**NEVER_PACKED, **BEARS_A_SECRET})
-    async def add(data: JSONBody[DeviceIn]) -> DeviceWithToken:
+    async def add(data: JSONBody[DeviceIn], scope: Scope) -> DeviceWithToken:
         """A new one, with its token; its MQTT credentials work when the answer comes."""
         _check_zone_id(data.zone_id)
         async with in_time():
             added, token = await home.household.add(
-                external_id=data.external_id, name=data.name, type_id=data.type, zone_id=data.zone_id
+                external_id=data.external_id,
+                name=data.name,
+                type_id=data.type,
+                zone_id=data.zone_id,
+                by=asker(scope),
             )
         return device_with_token(added, token)
 
@@ -74,19 +78,21 @@ def device_routes(home: Home, guards: Guards) -> Router:
         if isinstance(zone_id, str):
             _check_zone_id(zone_id)
         async with in_time():
-            changed = await home.household.update(device_id, name=name, zone_id=zone_id, editions=editions)
+            changed = await home.household.update(
+                device_id, name=name, zone_id=zone_id, editions=editions, by=asker(request.scope)
+            )
         return _tagged(changed)
 
     @delete("/api/devices/{device_id:str}", before_request=guards.admin)
-    async def remove(device_id: FromPath[str]) -> None:
+    async def remove(device_id: FromPath[str], scope: Scope) -> None:
         """Forget it."""
         async with in_time():
-            await home.household.remove(device_id)
+            await home.household.remove(device_id, by=asker(scope))
 
     @post("/api/devices/{device_id:str}/command", before_request=guards.member, status_code=200)
     async def command(device_id: FromPath[str], data: JSONBody[dict[str, Any]], scope: Scope, wait: Wait = 0.0) -> Sent:
         """Sent once the broker has it; with `wait`, applied once the device reports the effect in time."""
-        actor = Actor(kind=ActorKind.USER, id=scope["user"].user.id)
+        actor = asker(scope)
         wanted = _flat(data)
         if wait == 0.0:
             return Sent(status="sent", command_id=await home.commands.send(device_id, wanted, actor=actor))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from litestar import Request, Response
     from litestar.types import Scope
 
+    from station_core.audit.model import Actor
     from station_core.home import Home
     from station_core.identity.model import Role
 
@@ -91,6 +92,12 @@ def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
         device=device,
         agent=agent,
     )
+
+
+def asker(scope: Scope) -> Actor:
+    """The user who passed a guard, as who does something."""
+    actor: Actor = scope["user"].user.actor
+    return actor
 
 
 def bearer(scope: Scope) -> str:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from litestar import Router, delete, get, post
 from litestar.params import FromPath, JSONBody  # noqa: TC002  # Litestar reads handlers' annotations
+from litestar.types import Scope  # noqa: TC002  # same
 
+from station_adapters.http.guards import asker
 from station_adapters.http.provisioning_schemas import (
     AttemptIn,
     AttemptOut,
@@ -31,7 +33,7 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
         return CandidatesOut([candidate_out(candidate) for candidate in home.lookout.candidates])
 
     @post(["/provisioning/add", f"{PREFIX}/add"], before_request=guards.admin, status_code=202)
-    async def add(data: JSONBody[AttemptIn]) -> AttemptOut:
+    async def add(data: JSONBody[AttemptIn], scope: Scope) -> AttemptOut:
         """Begin; what becomes of it is told on the live socket, and here when asked."""
         zone_id = data.zone_id
         if zone_id is not None:
@@ -40,8 +42,9 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
         elif data.location is not None and data.location.strip():
             home.provisioning.check(external_id=data.external_id, name=data.name)  # or a refusal would leave a zone
             async with in_time():
-                zone_id = (await home.zones.named(data.location)).id
-        return attempt_out(home.provisioning.begin(external_id=data.external_id, name=data.name, zone_id=zone_id))
+                zone_id = (await home.zones.named(data.location, by=asker(scope))).id
+        begun = home.provisioning.begin(external_id=data.external_id, name=data.name, zone_id=zone_id, by=asker(scope))
+        return attempt_out(begun)
 
     @get(f"{PREFIX}/{{attempt_id:str}}", before_request=guards.admin, sync_to_thread=False)
     def attempt(attempt_id: FromPath[str]) -> AttemptOut:
@@ -49,9 +52,9 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
         return attempt_out(home.provisioning.attempt(attempt_id))
 
     @delete(f"{PREFIX}/{{attempt_id:str}}", before_request=guards.admin, sync_to_thread=False)
-    def cancel(attempt_id: FromPath[str]) -> None:
+    def cancel(attempt_id: FromPath[str], scope: Scope) -> None:
         """End it; what it has reserved is taken back."""
-        home.provisioning.cancel(attempt_id)
+        home.provisioning.cancel(attempt_id, by=asker(scope))
 
     handlers = [candidates, add, attempt, cancel]
     return Router("/", route_handlers=handlers, tags=["provisioning"])

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
 
+from station_adapters.http.guards import asker
 from station_adapters.http.schemas import DeviceOut, ZoneIn, ZoneOut, ZonePage, device_out
 from station_adapters.http.waiting import in_time
 from station_core.errors import Malformed
@@ -43,22 +45,22 @@ def zone_routes(home: Home, guards: Guards) -> Router:
         return [device_out(device) for device in home.zones.devices(zone_id)]
 
     @post("/api/zones", before_request=guards.admin)
-    async def add(data: JSONBody[ZoneIn]) -> ZoneOut:
+    async def add(data: JSONBody[ZoneIn], scope: Scope) -> ZoneOut:
         """A new one."""
         async with in_time():
-            return _out(await home.zones.add(data.name))
+            return _out(await home.zones.add(data.name, by=asker(scope)))
 
     @patch("/api/zones/{zone_id:str}", before_request=guards.admin)
-    async def change(zone_id: FromPath[str], data: JSONBody[ZoneIn]) -> ZoneOut:
+    async def change(zone_id: FromPath[str], data: JSONBody[ZoneIn], scope: Scope) -> ZoneOut:
         """Its name."""
         async with in_time():
-            return _out(await home.zones.rename(zone_id, data.name))
+            return _out(await home.zones.rename(zone_id, data.name, by=asker(scope)))
 
     @delete("/api/zones/{zone_id:str}", before_request=guards.admin)
-    async def remove(zone_id: FromPath[str]) -> None:
+    async def remove(zone_id: FromPath[str], scope: Scope) -> None:
         """Forget it; its devices stay, in no zone."""
         async with in_time():
-            await home.zones.remove(zone_id)
+            await home.zones.remove(zone_id, by=asker(scope))
 
     return Router("/", route_handlers=[zones, zone, devices, add, change, remove], tags=["zones"])
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from station_adapters.memory.audit import Ledger
 from station_adapters.memory.feed import MemoryFeed
 from station_core.devices.activity import EVERYTHING, Activity, line
 from station_core.devices.model import Status
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.clock import Randomness
     from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Credential
@@ -35,11 +37,12 @@ class MemoryDeviceStore:
     """
     A `DeviceStore` without a database; what it holds outlives the station that uses it, as a disk would.
 
-    `trouble` is what every call raises while it is set, instead of having an effect.
+    `trouble` is what every call raises while it is set, instead of having an effect. Deeds go into the *ledger*.
     """
 
-    def __init__(self, randomness: Randomness) -> None:
+    def __init__(self, randomness: Randomness, ledger: Ledger | None = None) -> None:
         self._randomness = randomness
+        self.ledger = Ledger() if ledger is None else ledger
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
         self._feed = MemoryFeed()
@@ -62,7 +65,7 @@ class MemoryDeviceStore:
         found = await self._atomic(lambda: self._by_external_id(external_id))
         return None if found is None else (found, self._credentials.get(found.id))
 
-    async def add(self, device: Device, credential: Credential) -> None:
+    async def add(self, device: Device, credential: Credential, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def add() -> None:
@@ -72,9 +75,9 @@ class MemoryDeviceStore:
             self._devices[device.id] = device
             self._credentials[device.id] = credential
 
-        await self._atomic(add)
+        await self._atomic(add, deed)
 
-    async def rename(self, device: Device) -> None:
+    async def rename(self, device: Device, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def rename() -> None:
@@ -84,9 +87,9 @@ class MemoryDeviceStore:
                 kept, name=device.name, zone_id=device.zone_id, updated_at=device.updated_at
             )
 
-        await self._atomic(rename)
+        await self._atomic(rename, deed)
 
-    async def remove(self, device_id: str) -> None:
+    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def remove() -> None:
@@ -94,9 +97,9 @@ class MemoryDeviceStore:
             del self._devices[device_id]
             self._credentials.pop(device_id, None)
 
-        await self._atomic(remove)
+        await self._atomic(remove, deed)
 
-    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+    async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def keep() -> None:
@@ -105,7 +108,7 @@ class MemoryDeviceStore:
             if credential is not None:
                 self._credentials[device_id] = credential
 
-        await self._atomic(keep)
+        await self._atomic(keep, deed)
 
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """See `DeviceStore`."""
@@ -119,20 +122,20 @@ class MemoryDeviceStore:
         """See `DeviceStore`."""
         return await self._atomic(lambda: list(self._zones.values()))
 
-    async def add_zone(self, zone: Zone) -> None:
+    async def add_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        await self._atomic(lambda: self._put_zone(zone))
+        await self._atomic(lambda: self._put_zone(zone), deed)
 
-    async def rename_zone(self, zone: Zone) -> None:
+    async def rename_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def rename() -> None:
             self._check_zone(zone.id)
             self._put_zone(zone)
 
-        await self._atomic(rename)
+        await self._atomic(rename, deed)
 
-    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+    async def remove_zone(self, zone_id: str, *, at: datetime, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def remove() -> None:
@@ -141,7 +144,7 @@ class MemoryDeviceStore:
             for device in [d for d in self._devices.values() if d.zone_id == zone_id]:
                 self._devices[device.id] = replace(device, zone_id=None, updated_at=at)
 
-        await self._atomic(remove)
+        await self._atomic(remove, deed)
 
     async def activities(
         self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
@@ -153,11 +156,11 @@ class MemoryDeviceStore:
         """See `DeviceStore`."""
         return await self._atomic(lambda: self._feed.forget(before, limit))
 
-    async def _atomic(self, effect: Callable[[], T]) -> T:
+    async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
         await asyncio.sleep(0)  # a store is never reached without waiting: what may come in between does
         if self.trouble is not None:
             raise self.trouble
-        return effect()
+        return self.ledger.with_deed(effect, deed)
 
     def _load(self) -> Loaded:
         self._devices = {d.id: replace(d, status=Status.OFFLINE) for d in self._devices.values()}
@@ -173,6 +176,7 @@ class MemoryDeviceStore:
             return
         for change in batch.changes:
             _check_content(change)
+            self.ledger.check(change.deeds)
         for change in batch.changes:
             kept = self._devices.get(change.device.id)
             if kept is not None:
@@ -190,6 +194,7 @@ class MemoryDeviceStore:
                 for event in change.events
                 if (told := line(event)) is not None
             )
+            self.ledger.add(change.deeds)
         self._last_batch = batch.number
         self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
         self._deliveries += [(batch.number, delivery) for delivery in batch.deliveries]

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from station_adapters.memory.audit import Ledger, MemoryAuditStore
 from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
 from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
@@ -26,14 +27,16 @@ class MemoryPorts:
     def __init__(self) -> None:
         self.clock = MemoryClock()
         self.randomness = MemoryRandomness()
-        self.store = MemoryDeviceStore(self.randomness)
-        self.identities = MemoryIdentityStore()
+        ledger = Ledger()
+        self.store = MemoryDeviceStore(self.randomness, ledger)
+        self.identities = MemoryIdentityStore(ledger)
+        self.audit = MemoryAuditStore(ledger)
         self.passwords = MemoryPasswords()
         self.tokens = MemoryTokens()
         self.link = MemoryLink()
         self.door = MemoryDoor()
         self.radio = MemoryRadio()
-        self.provisioning = MemoryProvisioningStore()
+        self.provisioning = MemoryProvisioningStore(ledger)
         self.cloud = MemoryCloudStore()
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
@@ -48,6 +51,7 @@ class MemoryPorts:
             clock=self.clock,
             randomness=self.randomness,
             station_id=station_id,
+            audit_store=self.audit,
             provisioning_store=self.provisioning,
             cloud_store=self.cloud,
             radio=self.radio,

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from station_adapters.memory.audit import Ledger
 from station_core.errors import Conflict, NotFound, RegistrationClosed, Unauthenticated
 from station_core.identity.ports import People, Rotation
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.errors import StationError
     from station_core.identity.model import Claims, Session, User
 
@@ -27,7 +29,8 @@ class _Refresh:
 class MemoryIdentityStore:
     """An `IdentityStore` without a database; `trouble` is what every call raises while it is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self.ledger = Ledger() if ledger is None else ledger
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
         self._refreshes: dict[str, _Refresh] = {}
@@ -45,7 +48,7 @@ class MemoryIdentityStore:
             )
         )
 
-    async def found(self, owner: User, session: Session, refresh_digest: str) -> None:
+    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def found() -> None:
@@ -55,11 +58,11 @@ class MemoryIdentityStore:
             self.owner_id = owner.id
             self._open(session, refresh_digest)
 
-        await self._atomic(found)
+        await self._atomic(found, deed)
 
-    async def open_session(self, session: Session, refresh_digest: str) -> None:
+    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-        await self._atomic(lambda: self._open(session, refresh_digest))
+        await self._atomic(lambda: self._open(session, refresh_digest), deed)
 
     async def rotate(
         self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
@@ -81,11 +84,11 @@ class MemoryIdentityStore:
 
         return await self._atomic(rotate)
 
-    async def close_session(self, session_id: str) -> None:
+    async def close_session(self, session_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-        await self._atomic(lambda: self._close(session_id))
+        await self._atomic(lambda: self._close(session_id), deed)
 
-    async def set_password(self, user_id: str, password_hash: str) -> None:
+    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def set_password() -> None:
@@ -95,9 +98,9 @@ class MemoryIdentityStore:
             for session in [s for s in self._sessions.values() if s.user_id == user_id]:
                 self._close(session.id)
 
-        await self._atomic(set_password)
+        await self._atomic(set_password, deed)
 
-    async def add(self, user: User) -> None:
+    async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def add() -> None:
@@ -105,9 +108,9 @@ class MemoryIdentityStore:
                 raise Conflict("Somebody has this e-mail address already.")
             self._users[user.id] = user
 
-        await self._atomic(add)
+        await self._atomic(add, deed)
 
-    async def disable(self, user_id: str) -> None:
+    async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def disable() -> None:
@@ -115,26 +118,26 @@ class MemoryIdentityStore:
             for session in [s for s in self._sessions.values() if s.user_id == user_id]:
                 self._close(session.id)
 
-        await self._atomic(disable)
+        await self._atomic(disable, deed)
 
-    async def enable(self, user_id: str) -> None:
+    async def enable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def enable() -> None:
             self._users[user_id] = replace(self._known(user_id), disabled=False)
 
-        await self._atomic(enable)
+        await self._atomic(enable, deed)
 
     def _known(self, user_id: str) -> User:
         if user_id not in self._users:
             raise NotFound("There is no such user.")
         return self._users[user_id]
 
-    async def _atomic(self, effect: Callable[[], T]) -> T:
+    async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
         await asyncio.sleep(0)  # as in the device store
         if self.trouble is not None:
             raise self.trouble
-        return effect()
+        return self.ledger.with_deed(effect, deed)
 
     def _open(self, session: Session, refresh_digest: str) -> None:
         if session.user_id not in self._users:

@@ -7,6 +7,7 @@ from itertools import chain
 from sys import byteorder
 from typing import TYPE_CHECKING, Final
 
+from station_adapters.sql.audit import journal_row
 from station_adapters.sql.content import check_texts, to_json
 from station_core.devices.activity import line
 from station_core.errors import ChangeRefused
@@ -32,12 +33,14 @@ class Rows:
 
     A device: type, status, state, firmware version, chip, kit tag, heartbeat, station id, session, acks, updated, id.
     A line: id, device id, event type, payload, device name, device type, created.
+    A deed: as `journal_row` says.
     """
 
     number: int
     oldest: int
     devices: Sequence[tuple[object, ...]]
     lines: Sequence[tuple[object, ...]]
+    deeds: Sequence[tuple[object, ...]]
     deliveries: bytes | None
 
 
@@ -51,6 +54,7 @@ def rows(batch: Batch[DeviceChange], randomness: Randomness, instant: Callable[[
         oldest=batch.oldest,
         devices=devices,
         lines=_lines(events, randomness, instant),
+        deeds=[journal_row(deed, instant) for change in batch.changes for deed in change.deeds],
         deliveries=pack(batch.deliveries) if batch.deliveries else None,
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from station_adapters.sql.audit import COLUMNS
 from station_adapters.sql.sqlite import SqliteDatabase
 from station_adapters.sql.tables import microseconds
 from station_core.errors import StoreTaken
@@ -55,6 +56,26 @@ WITH fresh AS (
 )
 SELECT seq FROM fresh
 """
+# Commands by people are rare: what devices report needn't carry their columns.
+POSTGRES_DEEDS: Final = POSTGRES.replace(
+    "\n)\nSELECT seq FROM fresh",
+    """
+), done AS (
+    INSERT INTO audit (
+        at, actor_kind, actor_id, actor_name, action, subject_kind, subject_id, subject_name, result, detail
+    )
+    SELECT new.at, new.actor_kind, new.actor_id, new.actor_name, new.action, new.subject_kind, new.subject_id,
+        new.subject_name, new.result, new.detail::json
+    FROM fresh, unnest(
+        $25::timestamptz[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[],
+        $33::text[], $34::text[]
+    ) WITH ORDINALITY AS new (
+        at, actor_kind, actor_id, actor_name, action, subject_kind, subject_id, subject_name, result, detail, n
+    )
+    ORDER BY new.n
+)
+SELECT seq FROM fresh""",
+)
 EPOCH: Final = "SELECT epoch FROM journal WHERE id = 1"
 
 SQLITE_FRESH: Final = """
@@ -71,6 +92,7 @@ SQLITE_LINE: Final = """
 INSERT INTO device_events (seq, id, device_id, event_type, payload, device_name, device_type, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
+SQLITE_DEED: Final = f"INSERT INTO audit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 
 
 class Writer(Protocol):
@@ -107,7 +129,7 @@ class _Postgres:
 
     async def write(self, rows: Rows, epoch: int | None) -> None:
         row = await self._database.statement(
-            POSTGRES,
+            POSTGRES_DEEDS if rows.deeds else POSTGRES,
             rows.number,
             len(rows.lines),
             epoch,
@@ -115,6 +137,7 @@ class _Postgres:
             *_columns(rows.lines, 7),
             rows.oldest,
             rows.deliveries,
+            *(_columns(rows.deeds, len(COLUMNS)) if rows.deeds else ()),
         )
         if row is None and epoch is not None:
             _check_epoch(await self._database.statement(EPOCH), epoch)
@@ -146,6 +169,8 @@ def _write(connection: Connection, rows: Rows, epoch: int | None) -> None:
     if rows.lines:
         first = fresh[0][0] + 1
         cursor.executemany(SQLITE_LINE, ((seq, *line) for seq, line in enumerate(rows.lines, first)))
+    if rows.deeds:
+        cursor.executemany(SQLITE_DEED, rows.deeds)
     cursor.execute("DELETE FROM journal_deliveries WHERE batch < ?", (rows.oldest,))
     if rows.deliveries is not None:
         cursor.execute("INSERT INTO journal_deliveries VALUES (?, ?)", (rows.number, rows.deliveries))

@@ -6,6 +6,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from station_adapters.sql import zones
+from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id, rows, unpack
 from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from station_adapters.sql.engine import Database
+    from station_core.audit.model import Deed
     from station_core.clock import Randomness
     from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Credential
@@ -71,7 +73,7 @@ class SqlDeviceStore:
         )
         return None if row is None else (device_in(row), credential_in(row))
 
-    async def add(self, device: Device, credential: Credential) -> None:
+    async def add(self, device: Device, credential: Credential, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         row = device_row(device, credential)
         _check_zone_id(device.zone_id)
@@ -82,9 +84,9 @@ class SqlDeviceStore:
             except IntegrityError as error:
                 raise _stood_against(error) from error
 
-        await self._database.run(add)
+        await self._database.run(recorded(add, deed))
 
-    async def rename(self, device: Device) -> None:
+    async def rename(self, device: Device, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         check_texts([device.name])
         _check_zone_id(device.zone_id)
@@ -103,9 +105,9 @@ class SqlDeviceStore:
             if not changed:
                 raise DeviceUnknown
 
-        await self._database.run(rename)
+        await self._database.run(recorded(rename, deed))
 
-    async def remove(self, device_id: str) -> None:
+    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         _check_id(device_id)
 
@@ -113,9 +115,9 @@ class SqlDeviceStore:
             if not connection.execute(delete(devices).where(devices.c.id == device_id)).rowcount:
                 raise DeviceUnknown
 
-        await self._database.run(remove)
+        await self._database.run(recorded(remove, deed))
 
-    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+    async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         _check_id(device_id)
         digests = (None, None) if credential is None else (credential.digest, credential.broker_digest)
@@ -126,7 +128,7 @@ class SqlDeviceStore:
             if not connection.execute(change).rowcount:
                 raise DeviceUnknown
 
-        await self._database.run(keep)
+        await self._database.run(recorded(keep, deed))
 
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """See `DeviceStore`."""
@@ -143,17 +145,17 @@ class SqlDeviceStore:
         """See `DeviceStore`."""
         return await zones.all_zones(self._database)
 
-    async def add_zone(self, zone: Zone) -> None:
+    async def add_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        await zones.add_zone(self._database, zone)
+        await zones.add_zone(self._database, zone, deed)
 
-    async def rename_zone(self, zone: Zone) -> None:
+    async def rename_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        await zones.rename_zone(self._database, zone)
+        await zones.rename_zone(self._database, zone, deed)
 
-    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+    async def remove_zone(self, zone_id: str, *, at: datetime, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        await zones.remove_zone(self._database, zone_id, at)
+        await zones.remove_zone(self._database, zone_id, at, deed)
 
     async def activities(
         self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None

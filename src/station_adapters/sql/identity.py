@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from station_adapters.sql.engine import Database
+    from station_core.audit.model import Deed
     from station_core.identity.model import Session, User
 
 
@@ -47,7 +49,7 @@ class SqlIdentityStore:
 
         return await self._database.read(load)
 
-    async def found(self, owner: User, session: Session, refresh_digest: str) -> None:
+    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         check_texts([owner.email, owner.name, owner.password_hash, refresh_digest])
 
@@ -60,9 +62,9 @@ class SqlIdentityStore:
             connection.execute(update(station).values(owner_id=owner.id))
             _open(connection, session, refresh_digest)
 
-        await self._database.run(found)
+        await self._database.run(recorded(found, deed))
 
-    async def open_session(self, session: Session, refresh_digest: str) -> None:
+    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         _check_user_id(session.user_id)
 
@@ -70,7 +72,7 @@ class SqlIdentityStore:
             connection.execute(delete(sessions).where(sessions.c.expires_at <= session.created_at))
             _open(connection, session, refresh_digest)
 
-        await self._database.run(open_session)
+        await self._database.run(recorded(open_session, deed))
 
     async def rotate(
         self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
@@ -80,14 +82,13 @@ class SqlIdentityStore:
             lambda connection: _rotate(connection, refresh_digest, fresh_digest, at=at, expires_at=expires_at)
         )
 
-    async def close_session(self, session_id: str) -> None:
+    async def close_session(self, session_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         if is_id(session_id):
-            await self._database.run(
-                lambda connection: connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount
-            )
+            ending = delete(sessions).where(sessions.c.id == session_id)
+            await self._database.run(recorded(lambda connection: connection.execute(ending).rowcount, deed))
 
-    async def set_password(self, user_id: str, password_hash: str) -> None:
+    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         _check_user_id(user_id)
         check_texts([password_hash])
@@ -98,19 +99,19 @@ class SqlIdentityStore:
                 raise NotFound("There is no such user.")
             connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
 
-        await self._database.run(set_password)
+        await self._database.run(recorded(set_password, deed))
 
-    async def add(self, user: User) -> None:
+    async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         check_texts([user.email, user.name, user.password_hash])
         try:
-            await self._database.run(lambda connection: _add(connection, user))
+            await self._database.run(recorded(lambda connection: _add(connection, user), deed))
         except IntegrityError as error:
             if violated(error) == "unique":
                 raise Conflict("Somebody has this e-mail address already.") from error
             raise
 
-    async def disable(self, user_id: str) -> None:
+    async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         _check_user_id(user_id)
 
@@ -118,12 +119,12 @@ class SqlIdentityStore:
             _turn(connection, user_id, disabled=True)
             connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
 
-        await self._database.run(disable)
+        await self._database.run(recorded(disable, deed))
 
-    async def enable(self, user_id: str) -> None:
+    async def enable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         _check_user_id(user_id)
-        await self._database.run(lambda connection: _turn(connection, user_id, disabled=False))
+        await self._database.run(recorded(lambda connection: _turn(connection, user_id, disabled=False), deed))
 
 
 def _add(connection: Connection, user: User) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.tables import provisioning_reservations as reservations
 from station_adapters.sql.tables import station_settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from station_adapters.sql.engine import Database
+    from station_core.audit.model import Deed
 
 log = logging.getLogger("station.store")
 
@@ -80,7 +82,7 @@ class SqlProvisioningStore:
         kept = json.loads(clear)
         return Wifi(ssid=kept["ssid"], password=kept["password"])
 
-    async def keep_wifi(self, wifi: Wifi) -> None:
+    async def keep_wifi(self, wifi: Wifi, *, deed: Deed | None = None) -> None:
         """See `ProvisioningStore`."""
         clear = json.dumps({"ssid": wifi.ssid, "password": wifi.password}).encode()
         sealed = self._sealer.seal(clear, WIFI)
@@ -94,9 +96,9 @@ class SqlProvisioningStore:
                     raise _Overtaken from error
 
         try:
-            await self._database.run(keep)
+            await self._database.run(recorded(keep, deed))
         except _Overtaken:  # somebody else was the first to tell it, a moment ago: now there's a row to change
-            await self._database.run(keep)
+            await self._database.run(recorded(keep, deed))
 
 
 class _Overtaken(Exception):  # a fact, not an error of anybody's

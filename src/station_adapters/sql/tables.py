@@ -219,3 +219,23 @@ cloud_config = Table(
     Column("station_token", Text, nullable=False),  # sealed
     Column("claimed_at", Instant, nullable=False),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor_id", Text),  # of whom or what may be gone, or never was: no foreign keys
+    Column("actor_name", Text),
+    Column("action", Text, nullable=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject_id", Text),
+    Column("subject_name", Text),
+    Column("result", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index(None, "actor_id", "seq"),
+    Index(None, "subject_id", "seq"),
+    Index(None, "action", "seq"),
+    Index(None, "at"),
+)

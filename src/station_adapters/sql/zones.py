@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from station_adapters.sql.engine import Database
+    from station_core.audit.model import Deed
 
 
 async def all_zones(database: Database) -> Sequence[Zone]:
@@ -29,7 +31,7 @@ async def all_zones(database: Database) -> Sequence[Zone]:
     return [Zone(id=zone_id, name=name) for zone_id, name in found]
 
 
-async def add_zone(database: Database, zone: Zone) -> None:
+async def add_zone(database: Database, zone: Zone, deed: Deed | None) -> None:
     """See `DeviceStore.add_zone`."""
     check_texts([zone.id, zone.name])
 
@@ -39,10 +41,10 @@ async def add_zone(database: Database, zone: Zone) -> None:
         except IntegrityError as error:
             raise _stood_against(error) from error
 
-    await database.run(add)
+    await database.run(recorded(add, deed))
 
 
-async def rename_zone(database: Database, zone: Zone) -> None:
+async def rename_zone(database: Database, zone: Zone, deed: Deed | None) -> None:
     """See `DeviceStore.rename_zone`."""
     check_texts([zone.name])
     _check_id(zone.id)
@@ -56,10 +58,10 @@ async def rename_zone(database: Database, zone: Zone) -> None:
         if not changed:
             raise NotFound("There is no such zone.")
 
-    await database.run(rename)
+    await database.run(recorded(rename, deed))
 
 
-async def remove_zone(database: Database, zone_id: str, at: datetime) -> None:
+async def remove_zone(database: Database, zone_id: str, at: datetime, deed: Deed | None) -> None:
     """See `DeviceStore.remove_zone`."""
     _check_id(zone_id)
 
@@ -68,7 +70,7 @@ async def remove_zone(database: Database, zone_id: str, at: datetime) -> None:
         if not connection.execute(delete(zones).where(zones.c.id == zone_id)).rowcount:
             raise NotFound("There is no such zone.")
 
-    await database.run(remove)
+    await database.run(recorded(remove, deed))
 
 
 def _stood_against(error: IntegrityError) -> Exception:

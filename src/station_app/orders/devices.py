@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from station_app.orders.order import Nothing, Order
-from station_core.devices.commands import SYSTEM
+from station_core.audit.model import INSTALLER
 from station_core.errors import DeviceUnknown
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ async def listed(home: Home, _: Nothing) -> list[dict[str, Any]]:
 
 async def add(home: Home, new: NewDevice) -> dict[str, Any]:
     """A new one and its token, which is shown this once."""
-    device, token = await home.household.add(external_id=new.external_id, name=new.name, type_id=new.type)
+    device, token = await home.household.add(external_id=new.external_id, name=new.name, type_id=new.type, by=INSTALLER)
     return {**told(device), "deviceToken": token}
 
 
 async def remove(home: Home, which: Which) -> dict[str, Any]:
     """Forget it."""
     device = found(home, which.device)
-    await home.household.remove(device.id)
+    await home.household.remove(device.id, by=INSTALLER)
     return told(device)
 
 
@@ -63,9 +63,9 @@ async def command(home: Home, wanted: Command) -> dict[str, Any]:
     """Sent once the broker has it, applied once the device shows the effect in time."""
     device = found(home, wanted.device)
     if wanted.wait <= 0:
-        return {"status": "sent", "commandId": await home.commands.send(device.id, wanted.command, actor=SYSTEM)}
+        return {"status": "sent", "commandId": await home.commands.send(device.id, wanted.command, actor=INSTALLER)}
     command_id, applied = await home.watch.send(
-        device.id, wanted.command, actor=SYSTEM, within=min(wanted.wait, APPLIED_WITHIN)
+        device.id, wanted.command, actor=INSTALLER, within=min(wanted.wait, APPLIED_WITHIN)
     )
     return {"status": "applied" if applied else "sent", "commandId": command_id}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.devices.events import (
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from station_core.events import Event
     from station_core.values import Value
+
+KEPT_FOR: Final = timedelta(days=30)  # docs/protocols.md §5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

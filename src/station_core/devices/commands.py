@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import Action, ActorKind, Deed, Subject, SubjectKind
 from station_core.devices.events import DeviceCommandSent
 from station_core.devices.ports import DeviceChange
 from station_core.errors import CommandInvalid, DeviceOffline, Malformed, StationError
@@ -16,6 +15,7 @@ from station_core.values import object_weight
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
     from station_core.devices.ports import DeviceLink
     from station_core.devices.presence import Presence
@@ -27,30 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.devices")
 
-
-class ActorKind(StrEnum):
-    """Who can want a command."""
-
-    USER = "user"
-    DEVICE = "device"
-    AGENT = "agent"
-    CLOUD = "cloud"
-    AUTOMATION = "automation"
-    SYSTEM = "system"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who wants it; *id* names the user, device or automation, None where the kind says all."""
-
-    kind: ActorKind
-    id: str | None = None
-
-    def __str__(self) -> str:
-        return self.kind.value if self.id is None else f"{self.kind.value}:{self.id}"
-
-
-SYSTEM = Actor(kind=ActorKind.SYSTEM)
+# Whose commands are recorded; what automations and the station itself want is in the activities.
+RECORDED: Final = frozenset({ActorKind.USER, ActorKind.INSTALLER, ActorKind.CLOUD, ActorKind.AGENT})
 
 
 class CommandService:
@@ -132,7 +110,7 @@ class CommandService:
             actor=str(actor),
             timestamp=self._clock.now(),
         )
-        self._note(DeviceChange(device, [sent]))
+        self._note(DeviceChange(device, [sent], _deeds(sent, actor)))
         return command_id
 
     def _note(self, change: DeviceChange) -> None:
@@ -143,3 +121,17 @@ class CommandService:
         self.unkept += 1
         if kept_before:
             log.error("the journal is full: commands leave no activity until it has room")
+
+
+def _deeds(sent: DeviceCommandSent, actor: Actor) -> tuple[Deed, ...]:
+    """Its parameters aren't told: what a device takes as one may be a secret."""
+    if actor.kind not in RECORDED:
+        return ()
+    deed = Deed(
+        actor=actor,
+        action=Action.DEVICE_COMMAND,
+        subject=Subject(kind=SubjectKind.DEVICE, id=sent.device_id, name=sent.device_name),
+        detail={"action": sent.command["action"], "commandId": sent.command_id},
+        at=sent.timestamp,
+    )
+    return (deed,)

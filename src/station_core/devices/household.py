@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import NOTHING, SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
 from station_core.errors import BrokerUnavailable, ExternalIdTaken, Malformed, Stale
@@ -11,8 +12,9 @@ from station_core.values import external_id as checked_external_id
 from station_core.values import tag, text_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
     from station_core.devices.credentials import Keyring
     from station_core.devices.ports import DeviceChange, DeviceStore
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from station_core.devices.types import DeviceType
     from station_core.events import EventBus
     from station_core.journal import Journal
+    from station_core.values import Value
 
 log = logging.getLogger("station.devices")
 
@@ -38,8 +41,9 @@ class Household:
     """
     Which devices belong to the station: added, renamed, removed by people.
 
-    Store first: one transaction, then memory, then the events. Raises `StoreUnavailable` or `StoreFull` when it can't
-    be kept now; a caller that gives up (cancellation) before it's certain withdraws it.
+    Store first: one transaction, with the deed of who wanted it (*by*), then memory, then the events. Raises
+    `StoreUnavailable` or `StoreFull` when it can't be kept now; a caller that gives up (cancellation) before it's
+    certain withdraws it.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Household:
         type_id: str,
         zone_id: str | None = None,
         device_id: str | None = None,
+        by: Actor = SYSTEM,
     ) -> tuple[Device, str]:
         """
         A new device and its token, which is shown this once and opens the broker when this returns.
@@ -120,7 +125,8 @@ class Household:
             self._keyring.put(credential)
             try:
                 await self._keyring.open_door()
-                await self._store.add(device, credential)
+                detail = {"externalId": device.external_id, "type": device.type}
+                await self._store.add(device, credential, deed=self._deed(by, Action.DEVICE_ADD, device, detail))
             except BaseException:
                 self._keyring.drop(device.id)
                 raise
@@ -138,6 +144,7 @@ class Household:
         name: str | Unchanged = UNCHANGED,
         zone_id: str | Unchanged | None = UNCHANGED,
         editions: Container[str] | None = None,
+        by: Actor = SYSTEM,
     ) -> Device:
         """
         Rename a device, move it to another zone; raise `DeviceUnknown`, `Malformed` or `NotFound` for the zone.
@@ -152,18 +159,21 @@ class Household:
             new_name = before.name if isinstance(checked, Unchanged) else checked
             new_zone = before.zone_id if isinstance(zone_id, Unchanged) else zone_id
             at = self._clock.now()
-            await self._store.rename(before.renamed(new_name, new_zone, at=at))
+            detail = {"name": new_name, "zoneId": new_zone}
+            deed = self._deed(by, Action.DEVICE_UPDATE, before, detail)
+            await self._store.rename(before.renamed(new_name, new_zone, at=at), deed=deed)
             cell = self._registry.known(device_id)
             # What it reported in the meantime stays.
             cell.device = cell.device.renamed(new_name, new_zone, at=at)
             self._bus.publish([DeviceUpdated(device=cell.told, timestamp=at)])  # what it reported is told in its turn
             return cell.device
 
-    async def remove(self, device_id: str) -> None:
+    async def remove(self, device_id: str, *, by: Actor = SYSTEM) -> None:
         """Forget a device, and shut the broker's door to it; raise `DeviceUnknown`."""
         async with self._registry.changing:
             device = self._registry.known(device_id).device
-            await self._store.remove(device_id)
+            detail = {"externalId": device.external_id, "type": device.type}
+            await self._store.remove(device_id, deed=self._deed(by, Action.DEVICE_REMOVE, device, detail))
             self._registry.drop(device_id)
             self._keyring.drop(device_id)
             self._bus.publish(
@@ -171,19 +181,20 @@ class Household:
             )
             await self._tell_door(device_id)
 
-    async def revoke(self, device_id: str) -> None:
+    async def revoke(self, device_id: str, *, by: Actor = SYSTEM) -> None:
         """
         A device's token opens nothing from now on, and its connection to the own broker is cut; the device stays.
 
         Raise `DeviceUnknown`. One that has no token is left so.
         """
         async with self._registry.changing:
-            self._registry.known(device_id)
-            await self._store.set_credential(device_id, None)
+            device = self._registry.known(device_id).device
+            deed = self._deed(by, Action.CREDENTIALS_REVOKE, device)
+            await self._store.set_credential(device_id, None, deed=deed)
             self._keyring.drop(device_id)
             await self._tell_door(device_id)
 
-    async def renew(self, device_id: str) -> str:
+    async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """
         A fresh token for a device in place of its former one, shown this once; the broker's door knows it then.
 
@@ -196,13 +207,18 @@ class Household:
             self._keyring.put(credential)
             try:
                 await self._keyring.open_door()
-                await self._store.set_credential(device_id, credential)
+                deed = self._deed(by, Action.CREDENTIALS_RENEW, device)
+                await self._store.set_credential(device_id, credential, deed=deed)
             except BaseException:
                 self._keyring.restore(device_id, former)
                 # The door may know the new one by now, which nobody was shown.
                 await self._tell_door(device_id)
                 raise
         return token
+
+    def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
+        subject = Subject(kind=SubjectKind.DEVICE, id=device.id, name=device.name)
+        return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail=detail)
 
     async def _tell_door(self, device_id: str) -> None:
         try:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.devices.activity import ActivityFilter, ActivityPage
     from station_core.devices.credentials import Account, Credential
     from station_core.devices.model import Device
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChange:
-    """A device after something was reported, and what happened by it: the journal's unit."""
+    """A device after something was reported, what happened by it, and who did it: the journal's unit."""
 
     device: Device
     events: Sequence[Event]
+    deeds: Sequence[Deed] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +62,15 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         """The device by its external id; None is the only ground on which a device may be told that it's unknown."""
         ...
 
-    async def add(self, device: Device, credential: Credential) -> None:
+    async def add(self, device: Device, credential: Credential, *, deed: Deed | None = None) -> None:
         """Keep a new device; raise `ExternalIdTaken`, or `NotFound` for a zone that isn't there."""
         ...
 
-    async def rename(self, device: Device) -> None:
+    async def rename(self, device: Device, *, deed: Deed | None = None) -> None:
         """Keep name, zone and `updated_at`, nothing else; raise `DeviceUnknown`, or `NotFound` for the zone."""
         ...
 
-    async def remove(self, device_id: str) -> None:
+    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
         """Forget the device and its credential, not its activities; raise `DeviceUnknown`."""
         ...
 
@@ -80,19 +82,19 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         """All zones, in no particular order."""
         ...
 
-    async def add_zone(self, zone: Zone) -> None:
+    async def add_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """Keep a new zone; raise `ZoneNameTaken` when another bears its folded name."""
         ...
 
-    async def rename_zone(self, zone: Zone) -> None:
+    async def rename_zone(self, zone: Zone, *, deed: Deed | None = None) -> None:
         """Keep the zone's name; raise `NotFound`, or as `add_zone`."""
         ...
 
-    async def remove_zone(self, zone_id: str, *, at: datetime) -> None:
+    async def remove_zone(self, zone_id: str, *, at: datetime, deed: Deed | None = None) -> None:
         """Forget the zone; devices that were in it are in none, `updated_at` *at*. Raise `NotFound`."""
         ...
 
-    async def set_credential(self, device_id: str, credential: Credential | None) -> None:
+    async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
         """Keep a device's credential in place of its former one, or none any more; raise `DeviceUnknown`."""
         ...
 

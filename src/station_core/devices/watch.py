@@ -8,8 +8,9 @@ from station_core.devices.events import DeviceDeleted, DeviceStateChanged
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock
-    from station_core.devices.commands import Actor, CommandService
+    from station_core.devices.commands import CommandService
     from station_core.devices.registry import Registry
     from station_core.devices.service import DeviceService
     from station_core.devices.types import Effect

@@ -3,18 +3,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import NOTHING, SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.devices.events import DeviceUpdated
 from station_core.errors import Malformed, NotFound
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceStore
     from station_core.devices.registry import Registry
     from station_core.events import EventBus
+    from station_core.values import Value
 
 ZONE_NAME_BOUND: Final = 64  # characters
 
@@ -36,7 +39,8 @@ class Zones:
     """
     The zones of the home: made, renamed, removed by people.
 
-    Store first, then memory, then the events; raises `StoreUnavailable` or `StoreFull` when it can't be kept now.
+    Store first, with the deed of who wanted it (*by*), then memory, then the events; raises `StoreUnavailable` or
+    `StoreFull` when it can't be kept now.
     """
 
     def __init__(
@@ -70,40 +74,46 @@ class Zones:
         found = (cell.device for cell in self._registry if cell.device.zone_id == zone_id)
         return sorted(found, key=lambda device: (device.name.casefold(), device.id))
 
-    async def add(self, name: str) -> Zone:
+    async def add(self, name: str, *, by: Actor = SYSTEM) -> Zone:
         """A new zone; raise `Malformed` for the name, `ZoneNameTaken` when another bears it, in whatever case."""
         zone = Zone(id=self._randomness.uuid(), name=zone_name(name))
         async with self._registry.changing:
-            await self._store.add_zone(zone)
+            await self._store.add_zone(zone, deed=self._deed(by, Action.ZONE_ADD, zone))
             self._zones[zone.id] = zone
         return zone
 
-    async def named(self, name: str) -> Zone:
+    async def named(self, name: str, *, by: Actor = SYSTEM) -> Zone:
         """The zone that bears this name, in whatever case, made when there's none; raise as `add`."""
         wanted = zone_name(name)
         known = (zone for zone in self._zones.values() if zone.folded == wanted.casefold())
-        return next(known, None) or await self.add(wanted)
+        return next(known, None) or await self.add(wanted, by=by)
 
-    async def rename(self, zone_id: str, name: str) -> Zone:
+    async def rename(self, zone_id: str, name: str, *, by: Actor = SYSTEM) -> Zone:
         """The zone under another name; raise `NotFound`, or as `add`."""
         checked = zone_name(name)
         async with self._registry.changing:
-            zone = Zone(id=self.zone(zone_id).id, name=checked)
-            await self._store.rename_zone(zone)
+            before = self.zone(zone_id)
+            zone = Zone(id=before.id, name=checked)
+            deed = self._deed(by, Action.ZONE_UPDATE, before, {"name": checked})
+            await self._store.rename_zone(zone, deed=deed)
             self._zones[zone.id] = zone
         return zone
 
-    async def remove(self, zone_id: str) -> None:
+    async def remove(self, zone_id: str, *, by: Actor = SYSTEM) -> None:
         """Forget the zone; its devices are in none from then on. Raise `NotFound`."""
         async with self._registry.changing:
-            self.zone(zone_id)
+            deed = self._deed(by, Action.ZONE_REMOVE, self.zone(zone_id))
             at = self._clock.now()
-            await self._store.remove_zone(zone_id, at=at)
+            await self._store.remove_zone(zone_id, at=at, deed=deed)
             del self._zones[zone_id]
             left = [cell for cell in self._registry if cell.device.zone_id == zone_id]
             for cell in left:
                 cell.device = cell.device.renamed(cell.device.name, None, at=at)
             self._bus.publish([DeviceUpdated(device=cell.told, timestamp=at) for cell in left])
+
+    def _deed(self, by: Actor, action: Action, zone: Zone, detail: Mapping[str, Value] = NOTHING) -> Deed:
+        subject = Subject(kind=SubjectKind.ZONE, id=zone.id, name=zone.name)
+        return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail=detail)
 
 
 def zone_name(name: str) -> str:

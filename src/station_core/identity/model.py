@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from station_core.audit.model import Actor, ActorKind, Subject, SubjectKind
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -31,6 +33,16 @@ class User:
     created_at: datetime
     password_hash: str | None = field(default=None, repr=False)
     disabled: bool = False
+
+    @property
+    def actor(self) -> Actor:
+        """As who does something."""
+        return Actor(kind=ActorKind.USER, id=self.id, name=self.email)
+
+    @property
+    def subject(self) -> Subject:
+        """As who something is done to."""
+        return Subject(kind=SubjectKind.USER, id=self.id, name=self.email)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

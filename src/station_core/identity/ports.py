@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.identity.model import Claims, Role, Session, User
 
 
@@ -35,17 +36,18 @@ class IdentityStore(Protocol):
     Every method is atomic: after it returns, its effect survives a power cut; when it raises, or is cancelled before
     its effect is certain, nothing of it is visible. All raise `StoreUnavailable` when the store can't answer and
     `StoreFull` when the disk is full. Refresh tokens come as digests only. Sessions that are over may be forgotten.
+    What somebody does comes with their *deed*, which is kept or not kept together with it.
     """
 
     async def load(self) -> People:
         """Everybody, every session, and who is what in the station."""
         ...
 
-    async def found(self, owner: User, session: Session, refresh_digest: str) -> None:
+    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """Keep the first user, as the station's owner, with a session; raise `RegistrationClosed` when there is one."""
         ...
 
-    async def open_session(self, session: Session, refresh_digest: str) -> None:
+    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
         """Keep a session and its first refresh token; raise `NotFound` when the user is gone."""
         ...
 
@@ -59,23 +61,23 @@ class IdentityStore(Protocol):
         """
         ...
 
-    async def close_session(self, session_id: str) -> None:
+    async def close_session(self, session_id: str, *, deed: Deed | None = None) -> None:
         """End a session; again is no error."""
         ...
 
-    async def set_password(self, user_id: str, password_hash: str) -> None:
+    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
         """Keep a new password and end all the user's sessions; raise `NotFound`."""
         ...
 
-    async def add(self, user: User) -> None:
+    async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """Keep one more user, a member of the station; raise `Conflict` when somebody has the e-mail address."""
         ...
 
-    async def disable(self, user_id: str) -> None:
+    async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """Keep that a user is disabled and end all their sessions; again is no error; raise `NotFound`."""
         ...
 
-    async def enable(self, user_id: str) -> None:
+    async def enable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """Keep that a user isn't disabled; again is no error; raise `NotFound`."""
         ...
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import SYSTEM, Actor, Subject, SubjectKind
 from station_core.errors import Malformed
 from station_core.values import text_weight
 
@@ -100,10 +101,16 @@ class Attempt:
     external_id: str
     name: str
     created_at: datetime
+    by: Actor = SYSTEM
     zone_id: str | None = None
     step: Step = Step.LOOKING
     code: str | None = None
     device_id: str | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """As what something is done to."""
+        return Subject(kind=SubjectKind.PROVISIONING, id=self.id, name=self.external_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

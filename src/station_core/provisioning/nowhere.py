@@ -7,6 +7,7 @@ from station_core.errors import RadioUnavailable, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from station_core.audit.model import Deed
     from station_core.provisioning.model import Sighting, Wifi
 
 
@@ -28,7 +29,7 @@ class Nowhere:
         """Nobody has told it."""
         return None
 
-    async def keep_wifi(self, wifi: Wifi) -> None:
+    async def keep_wifi(self, wifi: Wifi, *, deed: Deed | None = None) -> None:  # noqa: ARG002  # the port's
         """Raise `StoreUnavailable`."""
         raise StoreUnavailable(f"This home can't keep the network {wifi.ssid}: it keeps nothing of provisioning.")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from station_core.audit.model import Deed
     from station_core.provisioning.model import Sighting, Wifi
 
 
@@ -62,6 +63,6 @@ class ProvisioningStore(Protocol):
         """The home's network; None when nobody has told it yet, or what is kept can't be unsealed any more."""
         ...
 
-    async def keep_wifi(self, wifi: Wifi) -> None:
+    async def keep_wifi(self, wifi: Wifi, *, deed: Deed | None = None) -> None:
         """Keep it, sealed: the password is in clear in no table."""
         ...

@@ -107,6 +107,7 @@ class Saga:
             type_id=candidate.device_type,
             zone_id=attempt.zone_id,
             device_id=device_id,
+            by=attempt.by,
         )
         told = payload(wifi, self._whereabouts, external_id=attempt.external_id, token=token)
         async with self._air:

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import DONE, STATION, SYSTEM, Action, Deed
 from station_core.devices.household import checked_name
 from station_core.errors import ExternalIdTaken, NotFound, ProvisioningBusy, RadioUnavailable, StationError
 from station_core.provisioning.events import ProvisioningProgressed
@@ -12,9 +13,12 @@ from station_core.provisioning.model import Attempt, Step
 from station_core.values import external_id as checked_external_id
 
 if TYPE_CHECKING:
+    from station_core.audit.model import Actor
+    from station_core.audit.service import Audit
     from station_core.clock import Clock, Randomness
     from station_core.devices.registry import Registry
     from station_core.events import EventBus
+    from station_core.provisioning.model import Wifi
     from station_core.provisioning.ports import ProvisioningStore
     from station_core.provisioning.saga import Saga
 
@@ -37,6 +41,7 @@ class Provisioning:
         saga: Saga,
         store: ProvisioningStore,
         registry: Registry,
+        audit: Audit,
         bus: EventBus,
         clock: Clock,
         randomness: Randomness,
@@ -45,6 +50,7 @@ class Provisioning:
         self._saga = saga
         self._store = store
         self._registry = registry
+        self._audit = audit
         self._bus = bus
         self._clock = clock
         self._randomness = randomness
@@ -52,11 +58,12 @@ class Provisioning:
         self._attempts: dict[str, Attempt] = {}
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._asked_to_end: dict[str, asyncio.Event] = {}
+        self._cancelled_by: dict[str, Actor] = {}
         self._begun: set[str] = set()
 
-    def begin(self, *, external_id: str, name: str, zone_id: str | None = None) -> Attempt:
+    def begin(self, *, external_id: str, name: str, zone_id: str | None = None, by: Actor = SYSTEM) -> Attempt:
         """
-        Begin to provision; what becomes of it is told by `ProvisioningProgressed`.
+        Begin to provision for somebody; what becomes of it is told by `ProvisioningProgressed`.
 
         Raise `ExternalIdInvalid`, `Malformed`, `ExternalIdTaken` for a device of the household, `ProvisioningBusy`
         while it's being provisioned or too many others are, `RadioUnavailable` when Bluetooth is turned off.
@@ -67,11 +74,13 @@ class Provisioning:
             id=self._randomness.uuid(),
             external_id=external_id,
             name=name,
+            by=by,
             zone_id=zone_id,
             created_at=self._clock.now(),
         )
         self._asked_to_end[attempt.id] = asyncio.Event()
         self._tell(attempt)
+        self._note(attempt, Action.PROVISIONING_BEGIN, by)
         self._waiting.put_nowait(attempt.id)
         return attempt
 
@@ -90,6 +99,17 @@ class Provisioning:
             raise ExternalIdTaken
         return name
 
+    async def tell_wifi(self, wifi: Wifi, *, by: Actor = SYSTEM) -> None:
+        """Keep the home's network; raise what the store raises."""
+        deed = Deed(
+            actor=by,
+            action=Action.WIFI_CHANGE,
+            subject=STATION,
+            at=self._clock.now(),
+            detail={"ssid": wifi.ssid},
+        )
+        await self._store.keep_wifi(wifi, deed=deed)
+
     def attempt(self, attempt_id: str) -> Attempt:
         """How far it has come, or raise `NotFound`."""
         try:
@@ -97,10 +117,11 @@ class Provisioning:
         except KeyError:
             raise NotFound("There is no such provisioning.") from None
 
-    def cancel(self, attempt_id: str) -> None:
+    def cancel(self, attempt_id: str, *, by: Actor = SYSTEM) -> None:
         """End it soon and take back what it has reserved; one that has ended stays so. Raise `NotFound`."""
         self.attempt(attempt_id)
         if (asked := self._asked_to_end.get(attempt_id)) is not None:
+            self._cancelled_by.setdefault(attempt_id, by)
             asked.set()
 
     async def run(self) -> None:
@@ -149,10 +170,16 @@ class Provisioning:
         self._asked_to_end.pop(attempt.id)
         self._begun.discard(attempt.id)
         self._tell(replace(attempt, step=step, device_id=device_id, code=code))
+        by = self._cancelled_by.pop(attempt.id, attempt.by)
+        self._note(attempt, Action.PROVISIONING_END, by, DONE if step is Step.DONE else code or step.value)
 
     def _tell(self, attempt: Attempt) -> None:
         self._attempts[attempt.id] = attempt
         self._bus.publish([ProvisioningProgressed(attempt=attempt, timestamp=self._clock.now())])
+
+    def _note(self, attempt: Attempt, action: Action, by: Actor, result: str = DONE) -> None:
+        deed = Deed(actor=by, action=action, subject=attempt.subject, result=result, at=self._clock.now())
+        self._audit.note(deed)
 
     def _forget_ended(self) -> None:
         ended = [attempt.id for attempt in self._attempts.values() if attempt.step.final]

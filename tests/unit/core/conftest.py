@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from station_adapters.memory.audit import Ledger
 from station_adapters.memory.home import MemoryPorts
 from tests.unit.core.people import EMAIL, PASSWORD, DistantIdentities
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def identities() -> DistantIdentities:
-    return DistantIdentities()
+    return DistantIdentities(Ledger())
 
 
 @pytest.fixture
 def ports(identities: DistantIdentities) -> MemoryPorts:
     ports = MemoryPorts()
     ports.identities = identities
+    ports.store.ledger = ports.provisioning.ledger = ports.audit.ledger = identities.ledger
     return ports
 
 

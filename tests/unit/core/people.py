@@ -12,6 +12,8 @@ from station_core.errors import Unauthenticated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from station_adapters.memory.audit import Ledger
+    from station_core.audit.model import Deed
     from station_core.home import Home
     from station_core.identity.model import Login
 
@@ -24,12 +26,12 @@ T = TypeVar("T")
 class DistantIdentities(MemoryIdentityStore):
     """Its next answers take so many turns: much may come between what it did and what the station makes of it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
         self.turns: deque[int] = deque()
 
-    async def _atomic(self, effect: Callable[[], T]) -> T:
-        result = await super()._atomic(effect)
+    async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
+        result = await super()._atomic(effect, deed)
         await settled(self.turns.popleft() if self.turns else 0)
         return result
 

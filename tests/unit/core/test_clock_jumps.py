@@ -9,8 +9,8 @@ import pytest
 
 from station_adapters.memory.clock import MemoryClock
 from station_adapters.memory.home import MemoryPorts
+from station_core.audit.model import SYSTEM
 from station_core.clock import RELEASED, SteadyTime
-from station_core.devices.commands import SYSTEM
 from station_core.devices.model import Introduction, Status
 from station_core.errors import StoreUnavailable, Unauthenticated
 from station_core.identity.access import ACCESS_FOR

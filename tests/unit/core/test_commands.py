@@ -9,7 +9,7 @@ import pytest
 
 from station_adapters.memory.clock import settled
 from station_adapters.memory.link import SentCommand
-from station_core.devices.commands import SYSTEM, Actor, ActorKind
+from station_core.audit.model import SYSTEM, Actor, ActorKind
 from station_core.devices.events import DeviceCommandSent
 from station_core.devices.model import Introduction
 from station_core.devices.presence import SILENCE

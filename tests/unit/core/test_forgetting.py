@@ -8,8 +8,9 @@ import pytest
 
 from station_adapters.memory.clock import MemoryClock, MemoryRandomness
 from station_adapters.memory.devices import MemoryDeviceStore
-from station_core.devices.forgetting import BATCH, CHECKED_EVERY, EVEN_FOR, KEPT_FOR, Forgetting
+from station_core.devices.activity import KEPT_FOR
 from station_core.errors import StoreUnavailable
+from station_core.forgetting import BATCH, CHECKED_EVERY, EVEN_FOR, Forgetting, Perishable
 from tests.contract.told import batch, device, tells
 
 
@@ -19,7 +20,12 @@ class Attic:
     def __init__(self) -> None:
         self.clock = MemoryClock()
         self.store = MemoryDeviceStore(MemoryRandomness())
-        self.forgetting = Forgetting(store=self.store, clock=self.clock)
+        activities = Perishable(
+            name="activities",
+            kept_for=KEPT_FOR,
+            forget=lambda before, limit: self.store.forget_activities(before=before, limit=limit),
+        )
+        self.forgetting = Forgetting(perishables=[activities], clock=self.clock)
         self._batches = 0
 
     async def told(self, count: int = 1) -> None:

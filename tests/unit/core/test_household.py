@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,7 +67,7 @@ async def test_devices_are_listed_by_name(home: Home) -> None:
     ids=str,
 )
 async def test_a_device_that_is_refused_leaves_nothing(
-    ports: MemoryPorts, home: Home, fields: dict[str, str], error: type[StationError]
+    ports: MemoryPorts, home: Home, fields: dict[str, Any], error: type[StationError]
 ) -> None:
     await living(home, "taken")
     before = home.household.devices()

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
+from station_core.audit.ports import AuditStore
 from station_core.clock import Clock, Randomness
 from station_core.cloud.ports import CloudStore
 from station_core.devices.ports import BrokerDoor, DeviceLink, DeviceStore
@@ -25,6 +26,7 @@ TOKENS: AccessTokens = PORTS.tokens
 RADIO: BleTransport = PORTS.radio
 PROVISIONING: ProvisioningStore = PORTS.provisioning
 CLOUD: CloudStore = PORTS.cloud
+AUDIT: AuditStore = PORTS.audit
 
 ADAPTERS = [
     (Clock, CLOCK),
@@ -38,6 +40,7 @@ ADAPTERS = [
     (BleTransport, RADIO),
     (ProvisioningStore, PROVISIONING),
     (CloudStore, CLOUD),
+    (AuditStore, AUDIT),
 ]
 
 

@@ -219,9 +219,9 @@ async def test_a_cancellation_that_the_store_passes_over_still_ends_it_before_th
 ) -> None:
     add = ports.store.add
 
-    async def to_the_end(device: Device, credential: Credential) -> None:
+    async def to_the_end(device: Device, credential: Credential, **more: Any) -> None:
         home.provisioning.cancel(attempt.id)
-        keeping = asyncio.ensure_future(add(device, credential))
+        keeping = asyncio.ensure_future(add(device, credential, **more))
         while not keeping.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(keeping)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.clock import settled
-from station_core.devices.commands import SYSTEM
+from station_core.audit.model import SYSTEM
 from station_core.devices.watch import WATCHERS
 from station_core.errors import BrokerUnavailable, CommandInvalid, DeviceUnknown, StoreUnavailable
 from tests.unit.core.living import kept, living, overlapping

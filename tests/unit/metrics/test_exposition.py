@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_core.devices.commands import SYSTEM
+from station_core.audit.model import SYSTEM
 from station_core.errors import BrokerUnavailable, DeviceOffline, DeviceUnknown, StoreUnavailable
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from station_core.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from station_core.audit.model import Deed
     from station_core.home import Home
 
 T = TypeVar("T")
@@ -131,8 +132,8 @@ class DistantStore(MemoryDeviceStore):
     turns = 0
     mute = False
 
-    async def _atomic(self, effect: Callable[[], T]) -> T:
-        result = await super()._atomic(effect)
+    async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
+        result = await super()._atomic(effect, deed)
         await settled(self.turns)
         if self.mute:
             raise StoreUnavailable

@@ -1,36 +1,46 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from station_core.clock import RELEASED
 from station_core.errors import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime, timedelta
+
     from station_core.clock import Clock
-    from station_core.devices.ports import DeviceStore
 
-log = logging.getLogger("station.devices")
+log = logging.getLogger("station.store")
 
-KEPT_FOR: Final = timedelta(days=30)  # docs/protocols.md §5
 CHECKED_EVERY: Final = 600.0  # seconds
-BATCH: Final = 1_000  # activities forgotten in one transaction, for what devices report must not wait long for it
+BATCH: Final = 1_000  # forgotten in one transaction, for what devices report must not wait long for it
 PAUSE: Final = 0.5  # seconds between two of them
 EVEN_FOR: Final = 3_600.0  # seconds
 JUMP: Final = 60.0  # seconds between two checks that are more than drift, or the network's small corrections
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perishable:
+    """Something that is kept for a while only; *forget*: at most so many of what is older, returns how many it were."""
+
+    name: str
+    kept_for: timedelta
+    forget: Callable[[datetime, int], Awaitable[int]]
+
+
 class Forgetting:
     """
-    Activities go when they are 30 days old.
+    What is perishable goes when its time is over: activities after 30 days, records of the audit after 180.
 
     What is gone is gone, so it's done only while the wall clock is known to be right: it shows a time after `RELEASED`,
     and for an hour it has gone as evenly as the monotonic clock.
     """
 
-    def __init__(self, *, store: DeviceStore, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, *, perishables: Sequence[Perishable], clock: Clock) -> None:
+        self._perishables = perishables
         self._clock = clock
         self._offset = float("-inf")  # of the wall clock to the monotonic one, when both were compared last
         self._even_since = 0.0
@@ -41,21 +51,24 @@ class Forgetting:
             try:
                 await self.forget()
             except (StoreUnavailable, StoreFull) as trouble:
-                log.info("old activities stay for now", extra={"reason": str(trouble)})
+                log.info("what is old stays for now", extra={"reason": str(trouble)})
             await self._clock.sleep(CHECKED_EVERY)
 
     async def forget(self) -> int:
-        """Forget all that are too old, and return how many that were; raise what the store raises."""
+        """Forget all that is too old, and return how many that were; raise what the store raises."""
         if not self._is_right():
             return 0
-        before = self._clock.now() - KEPT_FOR
+        return sum([await self._forget(perishable) for perishable in self._perishables])
+
+    async def _forget(self, perishable: Perishable) -> int:
+        before = self._clock.now() - perishable.kept_for
         forgotten = 0
-        while (gone := await self._store.forget_activities(before=before, limit=BATCH)) >= BATCH:
+        while (gone := await perishable.forget(before, BATCH)) >= BATCH:
             forgotten += gone
             await self._clock.sleep(PAUSE)
         forgotten += gone
         if forgotten:
-            log.info("old activities are forgotten", extra={"count": forgotten})
+            log.info("what is old is forgotten", extra={"what": perishable.name, "count": forgotten})
         return forgotten
 
     def _is_right(self) -> bool:

@@ -35,6 +35,7 @@ from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
 from station_app.hold import held
 from station_app.orders import Desk
+from station_app.orders.bundle import Bundle
 from station_app.orders.doctor import Doctor
 from station_app.radio import radio
 from station_app.settings import Origin, Secret, prepare
@@ -175,7 +176,10 @@ class Container(containers.DeclarativeContainer):
         settings.provided.http_port,
     )
     doctor = providers.Singleton(Doctor, settings, database, home)
-    desk = providers.Singleton(Desk, home, providers.Dict(doctor=doctor.provided.order))
+    bundle = providers.Singleton(
+        Bundle, settings=settings, keys=keys, database=database, home=home, doctor=doctor, figures=figures
+    )
+    desk = providers.Singleton(Desk, home, providers.Dict(doctor=doctor.provided.order, bundle=bundle.provided.order))
     control = providers.Singleton(ControlServer, settings.provided.data_dir, desk.provided.carry_out)
     station = providers.Singleton(
         Station,

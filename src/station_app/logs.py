@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final, cast
+from collections import deque
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from station_app.masking import mask_secrets
 from station_app.settings.model import LogLevel
@@ -23,6 +25,39 @@ if _rich is None:
 
 QUIET: Final = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "station.mqtt.client": logging.CRITICAL}
 """Loggers of libraries whose chatter says what the station's own logs say better."""
+REMEMBERED: Final = 1_000  # lines
+REMEMBERED_SIZE: Final = 256 * 1024  # characters
+LONGEST: Final = 8 * 1024  # characters of one line, which may be a traceback
+
+
+class Remembering(logging.StreamHandler[TextIO]):
+    """Writes what is logged, and remembers the newest lines as they were written, secrets masked: bounded."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: deque[str] = deque()
+        self._size = 0
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging."""
+        line = super().format(record)
+        kept = line[:LONGEST]
+        self._lines.append(kept)
+        self._size += len(kept)
+        while len(self._lines) > REMEMBERED or self._size > REMEMBERED_SIZE:
+            self._size -= len(self._lines.popleft())
+        return line
+
+    @property
+    def lines(self) -> list[str]:
+        """Oldest first."""
+        with self.lock or nullcontext():
+            return list(self._lines)
+
+
+def recent() -> list[str] | None:
+    """The newest lines of this process's log, oldest first; None when it keeps none, for it is no station."""
+    return next((one.lines for one in logging.getLogger().handlers if isinstance(one, Remembering)), None)
 
 
 def set_up(*, level: str, form: str | None) -> None:
@@ -41,7 +76,7 @@ def set_up(*, level: str, form: str | None) -> None:
         if console
         else [structlog.processors.JSONRenderer()]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Remembering(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

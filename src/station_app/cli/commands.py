@@ -86,6 +86,7 @@ app.command(
     - `station doctor`
     - `station doctor ble`
     - `station doctor --json | jq .database.state`
+    - `station doctor --bundle station.zip` (for whoever helps; holds no secrets)
     """,
 )
 app.command("station_app.cli.user:app", name="user", help="The people of the household.")

@@ -9,8 +9,7 @@ from cyclopts import App
 from station_app.cli.output import Json, answer, columns, document
 from station_app.settings import examine_settings, load_settings
 from station_app.settings.document import schema as schema_of_settings
-from station_app.settings.given import NAMES, variable
-from station_app.settings.shown import shown
+from station_app.settings.shown import listed
 
 if TYPE_CHECKING:
     from station_app.settings import Settings
@@ -35,17 +34,10 @@ def show(*, json: Json = False) -> None:
     - `station config show --json | jq '.settings[] | select(.origin != "default")'`
     """
     settings = load_settings(os.environ)
-    names = sorted(variable(name) for name in NAMES if name == "cloud_ca_file" or not name.endswith("_file"))
-    values = {name: shown(settings, name) for name in names}
-    sources = {name: _source(settings, name) for name in names}
-    told = [
-        {"name": name, "value": values[name], "origin": settings.origins[name], "source": sources[name]}
-        for name in names
-    ]
-    types = [kind.id for kind in settings.device_types]
-    rows = [(name, _text(values[name]), f"({sources[name]})") for name in names]
-    rows += [("[[device_types]]", kind, f"({settings.config})") for kind in types]
-    answer({"settings": told, "deviceTypes": types}, columns(rows), as_json=json)
+    told = listed(settings)
+    rows = [(one["name"], _text(one["value"]), f"({one['source']})") for one in told["settings"]]
+    rows += [("[[device_types]]", kind, f"({settings.config})") for kind in told["deviceTypes"]]
+    answer(told, columns(rows), as_json=json)
 
 
 @app.command
@@ -94,17 +86,3 @@ def _text(value: str | int | list[str] | None) -> str:
         case list():
             return ",".join(value)
     return str(value)
-
-
-def _source(settings: Settings, name: str) -> str:
-    """Where exactly it came from, in the operator's words."""
-    own_file = settings.origins.get(f"{name}_FILE")
-    match settings.origins[name]:
-        case "file" if own_file not in {None, "default"}:
-            return f"file that {name}_FILE names"
-        case "file":
-            return str(settings.config)
-        case "generated":
-            return "generated at the first start, in the data folder"
-        case origin:
-            return str(origin)

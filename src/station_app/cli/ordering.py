@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from station_app.settings import Settings
 
 ANSWER_WITHIN: Final = 40.0  # seconds; a little more than the station gives an order
-DOCTOR: Final = "doctor"
+LOOKS: Final = frozenset({"doctor", "bundle"})  # at a database that may be broken; changes nothing
 NOBODY: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR})
 PASSWORD_BOUND: Final = 4096  # characters read of one
 
@@ -81,7 +81,7 @@ async def on_data(settings: Settings, name: str, arguments: dict[str, Any]) -> A
     with prepared(settings) as container:
         database = container.database()
         try:
-            if name != DOCTOR:  # who looks at a database that may be broken, and changes nothing
+            if name not in LOOKS:
                 await container.lock().acquire()
                 await upgrade(database)
                 await container.home().load()

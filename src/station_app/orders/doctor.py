@@ -89,7 +89,9 @@ class Doctor:
         return {name: msgspec.to_builtins(await look()) for name, look in looks.items()}
 
     async def _asked_database(self) -> Finding:
-        return await self._of_database(lambda found: Finding(State.OK, f"It answers; its tables are at {found}."))
+        return await self._of_database(
+            lambda found: Finding(State.OK, f"It answers; its tables are at {found}." if found else "It answers.")
+        )
 
     async def _migrations(self) -> Finding:
         newest = revisions()[-1]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from station_app.settings.given import NAMES, variable
 from station_app.settings.model import Secret
 
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ def shown(settings: Settings, name: str) -> str | int | bool | list[str] | None:
     return HIDDEN if isinstance(value, Secret) else str(value)
 
 
+def listed(settings: Settings) -> dict[str, Any]:
+    """All of them: name, value, where that came from, and in the operator's words where exactly."""
+    names = sorted(variable(name) for name in NAMES if name == "cloud_ca_file" or not name.endswith("_file"))
+    told = [
+        {
+            "name": name,
+            "value": shown(settings, name),
+            "origin": settings.origins[name],
+            "source": _source(settings, name),
+        }
+        for name in names
+    ]
+    return {"settings": told, "deviceTypes": [kind.id for kind in settings.device_types]}
+
+
 def url_without_password(url: str) -> str:
     """The URL with a password, and what an option might hide, left out."""
     parts = urlsplit(url)
@@ -45,3 +61,16 @@ def _broker(address: BrokerAddress) -> str:
     password = "" if address.password is None else f":{HIDDEN}"
     host = f"[{address.host}]" if ":" in address.host else address.host
     return f"mqtt{'s' if address.tls else ''}://{who}{password}{'@' if who else ''}{host}:{address.port}"
+
+
+def _source(settings: Settings, name: str) -> str:
+    own_file = settings.origins.get(f"{name}_FILE")
+    match settings.origins[name]:
+        case "file" if own_file not in {None, "default"}:
+            return f"file that {name}_FILE names"
+        case "file":
+            return str(settings.config)
+        case "generated":
+            return "generated at the first start, in the data folder"
+        case origin:
+            return str(origin)

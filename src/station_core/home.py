@@ -17,6 +17,7 @@ from station_core.devices.presence import Presence
 from station_core.devices.registry import Registry
 from station_core.devices.service import DeviceService
 from station_core.devices.strangers import Strangers
+from station_core.devices.succession import Succession
 from station_core.devices.types import TYPES
 from station_core.devices.watch import CommandWatch
 from station_core.devices.zones import Zones
@@ -126,6 +127,7 @@ class Home:
             clock=clock,
             randomness=randomness,
         )
+        self.succession = Succession(store=store, registry=self.registry, keyring=self.keyring, clock=clock)
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
         self.audit_store = Unrecorded() if audit_store is None else audit_store
         self.audit = Audit(store=self.audit_store, clock=clock)
@@ -152,6 +154,7 @@ class Home:
                 store=self.provisioning_store,
                 lookout=self.lookout,
                 household=self.household,
+                succession=self.succession,
                 bus=self.bus,
                 clock=clock,
                 whereabouts=Whereabouts(mqtt_host=mqtt_host, mqtt_port=mqtt_port, station_id=station_id),
@@ -159,6 +162,7 @@ class Home:
             store=self.provisioning_store,
             registry=self.registry,
             audit=self.audit,
+            succession=self.succession,
             bus=self.bus,
             clock=clock,
             randomness=randomness,

@@ -10,8 +10,8 @@ import pytest
 
 from station_core.clock import RELEASED
 from station_core.devices.activity import EVERYTHING, ActivityFilter
-from station_core.errors import DeviceUnknown, StoreUnavailable
-from tests.contract.told import NOON, added, batch, credential, device, goes, reports, tells
+from station_core.errors import StoreUnavailable
+from tests.contract.told import NOON, added, batch, goes, reports, tells
 
 if TYPE_CHECKING:
     from station_core.devices.model import Device
@@ -106,18 +106,3 @@ async def test_without_the_database_nothing_is_forgotten(stores: StoreRig) -> No
     await stores.mend()
 
     assert await shown(stores) == [1]
-
-
-async def test_a_credential_is_taken_away_and_given_anew(stores: StoreRig) -> None:
-    lamp, pir = await added(stores.devices, "lamp"), await added(stores.devices, "pir")
-    await stores.devices.set_credential(lamp.id, None)
-    without = (await stores.devices.load()).credentials
-    other = credential(lamp, digest="another digest")
-    await stores.devices.set_credential(lamp.id, other)
-    await stores.reopen()
-
-    assert without == [credential(pir)]
-    assert await stores.devices.find("lamp") == (lamp, other)
-    for nobody in (device(), device(id="none of ours")):
-        with pytest.raises(DeviceUnknown):
-            await stores.devices.set_credential(nobody.id, None)

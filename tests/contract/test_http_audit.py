@@ -107,6 +107,7 @@ async def test_while_the_store_is_away_it_says_so(rig: HttpRig) -> None:
 async def test_no_secret_that_passes_through_is_in_it(rig: HttpRig) -> None:
     await rig.log_in()
     added = (await rig.http.post("/api/devices", json=LAMP)).json()
+    await rig.http.delete(f"/api/devices/{added['id']}/credentials")
     renewed = (await rig.http.post(f"/api/devices/{added['id']}/credentials")).json()
     await rig.http.put("/api/wifi", json={"ssid": "home", "password": "canary-password"})
     await rig.ports.audit.keep([Deed(actor=SYSTEM, action=Action.ORDER, subject=STATION, at=rig.ports.clock.now())])

@@ -193,3 +193,34 @@ async def test_what_is_refused_makes_no_zone(rig: HttpRig, wanted: dict[str, str
 
     assert refused.status_code == 400
     assert (await rig.http.get("/api/zones")).json()["items"] == []
+
+
+async def test_a_device_of_the_household_is_provisioned_again_and_stays_what_it_is(rig: HttpRig) -> None:
+    await rig.http.put("/api/wifi", json=WIFI)
+    device_id, former = await rig.add("a1b2c3", "pir")
+    begun = await rig.http.post(
+        "/provisioning/add", json={"externalId": "a1b2c3", "name": "Other", "location": "Attic"}
+    )
+    await ended(rig, begun, "waiting_for_handshake")
+    both = await rig.http.post("/api/device/state", json={"state": {}}, headers=former)
+    rig.home.devices.handshake("a1b2c3", Introduction(type="pir", firmware_version="1"), station_id="memory")
+    await ended(rig, begun, "done")
+    after = await rig.http.post("/api/device/state", json={"state": {}}, headers=former)
+
+    assert begun.json()["deviceId"] == device_id
+    assert (both.status_code, after.status_code) == (202, 401)
+    [device] = (await rig.http.get("/api/devices")).json()
+    assert (device["id"], device["name"], device["zoneId"]) == (device_id, "A1B2C3", None)
+    assert (await rig.http.get("/api/zones")).json()["items"] == []
+
+
+async def test_one_that_is_online_is_provisioned_again_by_choice_alone(rig: HttpRig) -> None:
+    await rig.http.put("/api/wifi", json=WIFI)
+    _, token = await rig.add("a1b2c3", "pir")
+    await rig.http.post("/api/device/state", json={"state": {}}, headers=token)
+    by_accident = await rig.http.post("/provisioning/add", json=WANTED)
+    by_choice = await rig.http.post("/provisioning/add", json={**WANTED, "again": True})
+
+    assert problem(by_accident) == (409, "external_id_taken")
+    assert by_choice.status_code == 202
+    await ended(rig, by_choice, "waiting_for_handshake")

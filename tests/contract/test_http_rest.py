@@ -120,23 +120,25 @@ async def test_a_device_whose_credentials_are_revoked_is_let_in_nowhere_and_stay
     assert problem(await rig.http.delete(path)) == (403, "forbidden")
 
 
-async def test_a_device_gets_a_fresh_token_in_place_of_its_former_one(rig: HttpRig) -> None:
+async def test_a_device_gets_a_fresh_token_once_it_has_none(rig: HttpRig) -> None:
     await rig.log_in()
     device_id, former = await rig.add()
     path = f"/api/devices/{device_id}/credentials"
+    report: dict[str, object] = {"state": {}}
+    assert problem(await rig.http.post(path)) == (409, "conflict")
+    assert (await rig.http.post("/api/device/state", json=report, headers=former)).status_code == 202
+    await rig.http.delete(path)
+    rig.ports.door.trouble = BrokerUnavailable()
+    assert problem(await rig.http.post(path)) == (503, "broker_unavailable")
+    rig.ports.door.trouble = None
 
     renewed = await rig.http.post(path)
     fresh = {"X-Device-Token": renewed.json()["deviceToken"]}
 
     assert renewed.status_code == 201
     assert rig.ports.door.admitted == {"lamp": rig.ports.door.digest(fresh["X-Device-Token"])}
-    report: dict[str, object] = {"state": {}}
     assert problem(await rig.http.post("/api/device/state", json=report, headers=former)) == (401, "unauthenticated")
     assert (await rig.http.post("/api/device/state", json=report, headers=fresh)).status_code == 202
-    rig.ports.door.trouble = BrokerUnavailable()
-    assert problem(await rig.http.post(path)) == (503, "broker_unavailable")
-    assert (await rig.http.post("/api/device/state", json=report, headers=fresh)).status_code == 202
-    assert (await rig.http.delete(path)).status_code == 204
 
 
 async def test_long_answers_are_packed_and_short_ones_not(rig: HttpRig) -> None:

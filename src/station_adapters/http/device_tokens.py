@@ -22,7 +22,7 @@ def device_token_routes(home: Home, guards: Guards) -> Router:
 
     @post("/api/devices/{device_id:str}/credentials", before_request=guards.admin, opt=BEARS_A_SECRET)
     async def renew(device_id: FromPath[str], scope: Scope) -> DeviceToken:
-        """A fresh token in place of the former one; its MQTT credentials work when the answer comes."""
+        """A token for a device that has none any more; its MQTT credentials work when the answer comes."""
         async with in_time():
             return DeviceToken(device_token=await home.household.renew(device_id, by=asker(scope)))
 

@@ -39,11 +39,14 @@ def provisioning_routes(home: Home, guards: Guards) -> Router:
         if zone_id is not None:
             text_weight(zone_id)
             home.zones.zone(zone_id)
-        elif data.location is not None and data.location.strip():
-            home.provisioning.check(external_id=data.external_id, name=data.name)  # or a refusal would leave a zone
+        # Asked before, or a refusal would leave a zone.
+        known = home.provisioning.check(external_id=data.external_id, name=data.name, again=data.again)
+        if known is None and zone_id is None and data.location is not None and data.location.strip():
             async with in_time():
                 zone_id = (await home.zones.named(data.location, by=asker(scope))).id
-        begun = home.provisioning.begin(external_id=data.external_id, name=data.name, zone_id=zone_id, by=asker(scope))
+        begun = home.provisioning.begin(
+            external_id=data.external_id, name=data.name, zone_id=zone_id, again=data.again, by=asker(scope)
+        )
         return attempt_out(begun)
 
     @get(f"{PREFIX}/{{attempt_id:str}}", before_request=guards.admin, sync_to_thread=False)

@@ -59,7 +59,7 @@ class ProvisioningProgress(
 
 
 class AttemptOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A provisioning; *code* says why it failed, *deviceId* is there once it's done."""
+    """A provisioning; *code* says why it failed, *deviceId* is there once it's done, or from the start."""
 
     id: str
     external_id: str
@@ -70,12 +70,17 @@ class AttemptOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class AttemptIn(msgspec.Struct, rename="camel"):
-    """A device to provision; *location* is the name of a zone, which is made when there's none."""
+    """
+    A device to provision; *location* is the name of a zone, which is made when there's none.
+
+    One of the household keeps its name and zone; *again* says that it may be online.
+    """
 
     external_id: str
-    name: str
+    name: str | None = None
     location: str | None = None
     zone_id: str | None = None
+    again: bool = False
 
 
 class WifiIn(msgspec.Struct):

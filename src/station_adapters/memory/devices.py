@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from station_core.audit.model import Deed
     from station_core.clock import Randomness
     from station_core.devices.activity import ActivityFilter, ActivityPage
-    from station_core.devices.credentials import Credential
+    from station_core.devices.credentials import Credential, Successor
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.devices.types import DeviceType
@@ -45,6 +45,7 @@ class MemoryDeviceStore:
         self.ledger = Ledger() if ledger is None else ledger
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
+        self._successors: dict[str, Successor] = {}
         self._feed = MemoryFeed()
         self._last_batch = 0
         self._deliveries: list[tuple[int, Delivery]] = []
@@ -96,6 +97,7 @@ class MemoryDeviceStore:
             self._known(device_id)
             del self._devices[device_id]
             self._credentials.pop(device_id, None)
+            self._successors.pop(device_id, None)
 
         await self._atomic(remove, deed)
 
@@ -105,8 +107,20 @@ class MemoryDeviceStore:
         def keep() -> None:
             self._known(device_id)
             self._credentials.pop(device_id, None)
+            self._successors.pop(device_id, None)
             if credential is not None:
                 self._credentials[device_id] = credential
+
+        await self._atomic(keep, deed)
+
+    async def set_successor(self, device_id: str, successor: Successor | None, *, deed: Deed | None = None) -> None:
+        """See `DeviceStore`."""
+
+        def keep() -> None:
+            self._known(device_id)
+            self._successors.pop(device_id, None)
+            if successor is not None:
+                self._successors[device_id] = successor
 
         await self._atomic(keep, deed)
 
@@ -167,6 +181,7 @@ class MemoryDeviceStore:
         return Loaded(
             devices=list(self._devices.values()),
             credentials=list(self._credentials.values()),
+            successors=list(self._successors.values()),
             last_batch=self._last_batch,
             deliveries=[delivery for _, delivery in self._deliveries],
         )

@@ -12,7 +12,15 @@ from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import refusals, violated
 from station_adapters.sql.feed import forget, page
-from station_adapters.sql.records import credential_in, device_in, device_row, type_row
+from station_adapters.sql.records import (
+    credential_in,
+    credential_row,
+    device_in,
+    device_row,
+    successor_in,
+    successor_row,
+    type_row,
+)
 from station_adapters.sql.tables import device_types, devices, journal, journal_deliveries
 from station_core.devices.activity import EVERYTHING
 from station_core.devices.ports import Loaded
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     from station_core.audit.model import Deed
     from station_core.clock import Randomness
     from station_core.devices.activity import ActivityFilter, ActivityPage
-    from station_core.devices.credentials import Credential
+    from station_core.devices.credentials import Credential, Successor
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.devices.types import DeviceType
@@ -120,9 +128,18 @@ class SqlDeviceStore:
     async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         _check_id(device_id)
-        digests = (None, None) if credential is None else (credential.digest, credential.broker_digest)
-        change = update(devices).where(devices.c.id == device_id)
-        change = change.values(device_token=digests[0], broker_digest=digests[1])
+        change = update(devices).where(devices.c.id == device_id).values(credential_row(credential))
+
+        def keep(connection: Connection) -> None:
+            if not connection.execute(change).rowcount:
+                raise DeviceUnknown
+
+        await self._database.run(recorded(keep, deed))
+
+    async def set_successor(self, device_id: str, successor: Successor | None, *, deed: Deed | None = None) -> None:
+        """See `DeviceStore`."""
+        _check_id(device_id)
+        change = update(devices).where(devices.c.id == device_id).values(successor_row(successor))
 
         def keep(connection: Connection) -> None:
             if not connection.execute(change).rowcount:
@@ -180,6 +197,7 @@ def _load(connection: Connection) -> tuple[Loaded, int]:
     loaded = Loaded(
         devices=[device_in(row) for row in known],
         credentials=[credential for credential in credentials if credential is not None],
+        successors=[successor for row in known if (successor := successor_in(row)) is not None],
         last_batch=last_batch,
         deliveries=[delivery for some in packed for delivery in unpack(some)],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from station_adapters.sql.content import check_texts
-from station_core.devices.credentials import Credential
+from station_core.devices.credentials import Credential, Successor
 from station_core.devices.model import Device, Status
 from station_core.identity.model import Role, Session, User
 
@@ -75,6 +75,37 @@ def credential_in(row: RowMapping) -> Credential | None:
         digest=row["device_token"],
         broker_digest=row["broker_digest"],
     )
+
+
+def successor_in(row: RowMapping) -> Successor | None:
+    """What the device is to have next, None when it stays with what it has."""
+    if row["next_token"] is None:
+        return None
+    credential = Credential(
+        device_id=row["id"],
+        external_id=row["external_id"],
+        digest=row["next_token"],
+        broker_digest=row["next_broker_digest"],
+    )
+    return Successor(credential=credential, written=row["next_written"])
+
+
+def credential_row(credential: Credential | None) -> dict[str, Any]:
+    """The part of a device's row that tells of its credential, and of no successor."""
+    return {
+        "device_token": None if credential is None else credential.digest,
+        "broker_digest": None if credential is None else credential.broker_digest,
+        **successor_row(None),
+    }
+
+
+def successor_row(successor: Successor | None) -> dict[str, Any]:
+    """The part that tells of its successor."""
+    return {
+        "next_token": None if successor is None else successor.credential.digest,
+        "next_broker_digest": None if successor is None else successor.credential.broker_digest,
+        "next_written": None if successor is None else successor.written,
+    }
 
 
 def type_row(kind: DeviceType) -> dict[str, Any]:

@@ -148,6 +148,9 @@ devices = Table(
     Column("acks", Boolean, nullable=False),
     Column("device_token", Text, unique=True),  # its SHA-256
     Column("broker_digest", Text),
+    Column("next_token", Text),  # what it's to have next, beside the present one
+    Column("next_broker_digest", Text),
+    Column("next_written", Boolean),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     # Room for a second version of each row in its page: a report then touches no index.

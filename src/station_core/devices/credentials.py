@@ -41,43 +41,87 @@ class Credential:
     broker_digest: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """
+    The credential that a device is to have next, until it proves it.
+
+    *written*: the device has been given it, so its present one is gone there. *on_trial*: perhaps it has; the broker
+    takes it as if it had, in this run.
+    """
+
+    credential: Credential
+    written: bool = False
+    on_trial: bool = False
+
+    @property
+    def at_the_door(self) -> bool:
+        """Whether the broker takes it, and not the present one."""
+        return self.written or self.on_trial
+
+
 class Keyring:
-    """The credentials of all devices, in memory; verifies tokens and keeps the broker's door in step."""
+    """
+    The credentials of all devices, in memory; verifies tokens and keeps the broker's door in step.
+
+    A device that is being given another token bears two, which `verify` both takes. The door knows one password a
+    device: its present one, and from when the next was written that one.
+    """
 
     def __init__(self, door: BrokerDoor, randomness: Randomness) -> None:
         self._door = door
         self._randomness = randomness
         self._by_device: dict[str, Credential] = {}
+        self._successors: dict[str, Successor] = {}  # by device
         self._by_digest: dict[str, Credential] = {}
 
-    def load(self, credentials: Iterable[Credential]) -> None:
+    def load(self, credentials: Iterable[Credential], successors: Iterable[Successor] = ()) -> None:
         """Take what the store holds in place of what was known."""
         self._by_device.clear()
+        self._successors.clear()
         self._by_digest.clear()
         for credential in credentials:
             self.put(credential)
+        for successor in successors:
+            self.put_beside(successor)
 
     def put(self, credential: Credential) -> None:
-        """Know a credential in place of the device's former one."""
+        """Know a credential in place of all that the device had."""
         self.drop(credential.device_id)
         self._by_device[credential.device_id] = credential
         self._by_digest[credential.digest] = credential
 
     def drop(self, device_id: str) -> None:
-        """Forget a device's credential; none is no error."""
+        """Forget all that a device had; none is no error."""
+        self.drop_successor(device_id)
         former = self._by_device.pop(device_id, None)
         if former is not None:
             self._by_digest.pop(former.digest, None)
 
-    def get(self, device_id: str) -> Credential | None:
-        """A device's credential, None when it has none."""
-        return self._by_device.get(device_id)
+    def put_beside(self, successor: Successor) -> None:
+        """Know what a device is to have next, beside what it has, in place of another that it was to have."""
+        credential = successor.credential
+        self.drop_successor(credential.device_id)
+        self._successors[credential.device_id] = successor
+        self._by_digest[credential.digest] = credential
 
-    def restore(self, device_id: str, former: Credential | None) -> None:
-        """Know what was known before in place of what couldn't be kept."""
-        self.drop(device_id)
+    def drop_successor(self, device_id: str) -> None:
+        """Forget what a device was to have next; none is no error."""
+        former = self._successors.pop(device_id, None)
         if former is not None:
-            self.put(former)
+            self._by_digest.pop(former.credential.digest, None)
+
+    def successor(self, device_id: str) -> Successor | None:
+        """What a device is to have next, None for one that stays with what it has."""
+        return self._successors.get(device_id)
+
+    def successors(self) -> Sequence[Successor]:
+        """All of them."""
+        return list(self._successors.values())
+
+    def holds(self, device_id: str) -> bool:
+        """Whether a device has a credential, or is to have one."""
+        return device_id in self._by_device or device_id in self._successors
 
     def issue(self, device_id: str, external_id: str) -> tuple[str, Credential]:
         """A fresh token and what is kept of it; it opens nothing until it was stored and put."""
@@ -100,7 +144,9 @@ class Keyring:
 
     def accounts(self) -> Sequence[Account]:
         """Who may enter the broker."""
-        return [Account(external_id=c.external_id, digest=c.broker_digest) for c in self._by_device.values()]
+        written = {device_id: one.credential for device_id, one in self._successors.items() if one.at_the_door}
+        present = {**self._by_device, **written}
+        return [Account(external_id=c.external_id, digest=c.broker_digest) for c in present.values()]
 
     async def open_door(self) -> None:
         """Bring the broker's door in step; raise `BrokerUnavailable` when it can't be told now."""

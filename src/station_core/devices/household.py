@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.audit.model import NOTHING, SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
-from station_core.errors import BrokerUnavailable, ExternalIdTaken, Malformed, Stale
+from station_core.errors import BrokerUnavailable, Conflict, ExternalIdTaken, Malformed, Stale
 from station_core.values import external_id as checked_external_id
 from station_core.values import tag, text_weight
 
@@ -72,7 +72,7 @@ class Household:
         await self._store.replace_types(types)
         loaded = await self._store.load()
         self._registry.load(loaded.devices, seen=self._clock.monotonic())
-        self._keyring.load(loaded.credentials)
+        self._keyring.load(loaded.credentials, loaded.successors)
         self._journal.resume(loaded.last_batch, loaded.deliveries)
         with suppress(BrokerUnavailable):  # it starts with this list
             await self._keyring.open_door()
@@ -196,21 +196,23 @@ class Household:
 
     async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """
-        A fresh token for a device in place of its former one, shown this once; the broker's door knows it then.
+        A token for a device that has none any more, shown this once; the broker's door knows it then.
 
-        Raise `DeviceUnknown`, or `BrokerUnavailable` when the door can't be told: the former one holds on.
+        Raise `DeviceUnknown`, `Conflict` for one that has, which is provisioned again instead, or `BrokerUnavailable`
+        when the door can't be told.
         """
         async with self._registry.changing:
             device = self._registry.known(device_id).device
+            if self._keyring.holds(device_id):
+                raise Conflict("The device has credentials: provision it again, or revoke them first.")
             token, credential = self._keyring.issue(device.id, device.external_id)
-            former = self._keyring.get(device_id)
             self._keyring.put(credential)
             try:
                 await self._keyring.open_door()
                 deed = self._deed(by, Action.CREDENTIALS_RENEW, device)
                 await self._store.set_credential(device_id, credential, deed=deed)
             except BaseException:
-                self._keyring.restore(device_id, former)
+                self._keyring.drop(device_id)
                 # The door may know the new one by now, which nobody was shown.
                 await self._tell_door(device_id)
                 raise

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Deed
     from station_core.devices.activity import ActivityFilter, ActivityPage
-    from station_core.devices.credentials import Account, Credential
+    from station_core.devices.credentials import Account, Credential, Successor
     from station_core.devices.model import Device
     from station_core.devices.types import DeviceType
     from station_core.devices.zones import Zone
@@ -36,6 +36,7 @@ class Loaded:
 
     devices: Sequence[Device]
     credentials: Sequence[Credential]
+    successors: Sequence[Successor]
     last_batch: int
     deliveries: Sequence[Delivery]
 
@@ -95,7 +96,11 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         ...
 
     async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
-        """Keep a device's credential in place of its former one, or none any more; raise `DeviceUnknown`."""
+        """Keep a device's credential in place of all that it had, or none any more; raise `DeviceUnknown`."""
+        ...
+
+    async def set_successor(self, device_id: str, successor: Successor | None, *, deed: Deed | None = None) -> None:
+        """Keep what a device is to have next beside what it has, or nothing any more; raise `DeviceUnknown`."""
         ...
 
     async def activities(

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from station_core.devices.events import DeviceDeleted, DeviceHandshakeReceived
-from station_core.errors import DeviceUnknown, StoreFull, Unavailable
+from station_core.errors import Conflict, DeviceUnknown, StoreFull, Unavailable
 from station_core.provisioning.errors import NoHandshake, NotInRange, WifiNotConfigured
 from station_core.provisioning.events import CandidateSeen
 from station_core.provisioning.model import Step, payload
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
     from station_core.clock import Clock
     from station_core.devices.household import Household
+    from station_core.devices.succession import Succession
     from station_core.events import Event, EventBus, Subscription
     from station_core.provisioning.lookout import Lookout
-    from station_core.provisioning.model import Attempt, Candidate, Whereabouts
+    from station_core.provisioning.model import Attempt, Candidate, Whereabouts, Wifi
     from station_core.provisioning.ports import BleTransport, ProvisioningStore
 
 E = TypeVar("E", bound="Event")
@@ -43,6 +45,7 @@ class Saga:
         store: ProvisioningStore,
         lookout: Lookout,
         household: Household,
+        succession: Succession,
         bus: EventBus,
         clock: Clock,
         whereabouts: Whereabouts,
@@ -51,6 +54,7 @@ class Saga:
         self._store = store
         self._lookout = lookout
         self._household = household
+        self._succession = succession
         self._bus = bus
         self._clock = clock
         self._whereabouts = whereabouts
@@ -72,6 +76,56 @@ class Saga:
             at(Step.WAITING)
             await self._joined(news, device_id)
         await self._patiently(lambda: self._store.release(device_id))
+
+    async def lead_again(self, attempt: Attempt, device_id: str, at: Callable[[Step], None]) -> None:
+        """
+        Bring a device of the household home again, under its next token; *at* hears of each step.
+
+        Raise as `lead`, or `Conflict` when its credentials were changed meanwhile; `settle` has to follow then.
+        """
+        self._lookout.take(attempt)
+        try:
+            candidate, wifi = await self._in_reach(attempt, at)
+            token = await self._succession.begin(device_id)
+            await self._write(attempt, candidate, wifi, token, at)
+        finally:
+            self._lookout.give_back(attempt)
+        at(Step.WRITTEN)
+        # Only what is told from now on can come from what was written.
+        with self._bus.subscribe(DeviceHandshakeReceived, DeviceDeleted, bound=HANDSHAKES_BOUND) as news:
+            await self._patiently(lambda: self._succession.written(device_id, by=attempt.by))
+            at(Step.WAITING)
+            await self._joined(news, device_id)
+        await self._patiently(lambda: self._succession.proven(device_id))
+
+    async def settle(self, attempt: Attempt, device_id: str, *, written: bool) -> None:
+        """
+        What a device bears after it wasn't brought home again: what it had, unless that was overwritten.
+
+        The next token then stays beside the former until the device proves it, be it a year later.
+        """
+        if not written:
+            await self._patiently(lambda: self._succession.withdraw(device_id))
+            return
+        with suppress(Conflict):  # it has proven it in this moment, or was revoked
+            await self._patiently(lambda: self._succession.written(device_id, by=attempt.by))
+
+    async def see_to_again(self, device_id: str) -> None:
+        """A next token of a former run, of which nobody knows whether it was written: it's tried out."""
+        with self._bus.subscribe(DeviceHandshakeReceived, DeviceDeleted, bound=HANDSHAKES_BOUND) as news:
+            await self._succession.try_out(device_id)
+            try:
+                await self._joined(news, device_id)
+            except NoHandshake:
+                await self._patiently(lambda: self._succession.withdraw(device_id))
+            else:
+                await self._patiently(lambda: self._succession.proven(device_id))
+
+    async def watch(self) -> None:
+        """Whatever a device proves by its handshake, whenever that comes, is its token; until cancelled."""
+        with self._bus.subscribe(DeviceHandshakeReceived, bound=HANDSHAKES_BOUND) as news:
+            async for event in news:
+                await self._patiently(partial(self._succession.proven, event.device_id))
 
     async def withdraw(self, device_id: str) -> None:
         """Take back what was reserved; returns when the store has it so, however long that takes."""
@@ -95,11 +149,7 @@ class Saga:
             await self._patiently(lambda: self._store.release(device_id))
 
     async def _bring(self, attempt: Attempt, device_id: str, at: Callable[[Step], None]) -> None:
-        candidate = await self._found(attempt.external_id)
-        at(Step.FOUND)
-        wifi = await self._store.wifi()
-        if wifi is None:
-            raise WifiNotConfigured
+        candidate, wifi = await self._in_reach(attempt, at)
         await self._store.reserve(device_id)
         _, token = await self._household.add(
             external_id=attempt.external_id,
@@ -109,6 +159,19 @@ class Saga:
             device_id=device_id,
             by=attempt.by,
         )
+        await self._write(attempt, candidate, wifi, token, at)
+
+    async def _in_reach(self, attempt: Attempt, at: Callable[[Step], None]) -> tuple[Candidate, Wifi]:
+        candidate = await self._found(attempt.external_id)
+        at(Step.FOUND)
+        wifi = await self._store.wifi()
+        if wifi is None:
+            raise WifiNotConfigured
+        return candidate, wifi
+
+    async def _write(
+        self, attempt: Attempt, candidate: Candidate, wifi: Wifi, token: str, at: Callable[[Step], None]
+    ) -> None:
         told = payload(wifi, self._whereabouts, external_id=attempt.external_id, token=token)
         async with self._air:
             at(Step.CONNECTING)

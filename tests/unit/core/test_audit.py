@@ -209,8 +209,8 @@ async def test_what_people_do_to_devices_and_zones_is_recorded_under_their_name(
     hall = await home.zones.add("Hall", by=ANNA)
     lamp, _ = await home.household.add(external_id="lamp", name="Lamp", type_id="light", by=ANNA)
     await home.household.update(lamp.id, name="Sun", zone_id=hall.id, by=ANNA)
-    await home.household.renew(lamp.id, by=ANNA)
     await home.household.revoke(lamp.id, by=INSTALLER)
+    await home.household.renew(lamp.id, by=ANNA)
     await home.zones.rename(hall.id, "Halle", by=ANNA)
     await home.zones.remove(hall.id, by=ANNA)
     await home.household.remove(lamp.id)
@@ -222,8 +222,8 @@ async def test_what_people_do_to_devices_and_zones_is_recorded_under_their_name(
         (ANNA, Action.ZONE_ADD, "Hall", {}),
         (ANNA, Action.DEVICE_ADD, "Lamp", {"externalId": "lamp", "type": "light"}),
         (ANNA, Action.DEVICE_UPDATE, "Lamp", {"name": "Sun", "zoneId": hall.id}),
-        (ANNA, Action.CREDENTIALS_RENEW, "Sun", {}),
         (INSTALLER, Action.CREDENTIALS_REVOKE, "Sun", {}),
+        (ANNA, Action.CREDENTIALS_RENEW, "Sun", {}),
         (ANNA, Action.ZONE_UPDATE, "Hall", {"name": "Halle"}),
         (ANNA, Action.ZONE_REMOVE, "Halle", {}),
         (SYSTEM, Action.DEVICE_REMOVE, "Sun", {"externalId": "lamp", "type": "light"}),

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_core.errors import BrokerUnavailable, DeviceUnknown, StoreUnavailable, Unauthenticated
+from station_core.errors import BrokerUnavailable, Conflict, DeviceUnknown, StoreUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
+    from station_core.devices.model import Device
     from station_core.home import Home
+
+
+@pytest.fixture
+async def revoked(home: Home) -> Device:
+    """A device without a token."""
+    device, _ = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    await home.household.revoke(device.id)
+    return device
 
 
 async def test_a_revoked_token_opens_nothing_and_the_device_stays(ports: MemoryPorts, home: Home) -> None:
@@ -26,39 +35,39 @@ async def test_a_revoked_token_opens_nothing_and_the_device_stays(ports: MemoryP
         await home.household.revoke("nobody")
 
 
-async def test_a_renewed_token_takes_the_place_of_the_former_one(ports: MemoryPorts, home: Home) -> None:
-    device, former = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
-    fresh = await home.household.renew(device.id)
+async def test_one_that_has_none_is_given_one(ports: MemoryPorts, home: Home, revoked: Device) -> None:
+    fresh = await home.household.renew(revoked.id)
 
-    assert home.keyring.verify(fresh) == device.id
-    with pytest.raises(Unauthenticated):
-        home.keyring.verify(former)
+    assert home.keyring.verify(fresh) == revoked.id
     assert ports.door.admitted == {"lamp": ports.door.digest(fresh)}
 
 
-async def test_a_token_that_cannot_be_kept_leaves_the_former_one_in_force_everywhere(
-    ports: MemoryPorts, home: Home
-) -> None:
-    device, former = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+async def test_one_that_has_a_token_keeps_it(ports: MemoryPorts, home: Home) -> None:
+    device, token = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    with pytest.raises(Conflict):
+        await home.household.renew(device.id)
+
+    assert home.keyring.verify(token) == device.id
+    assert ports.door.admitted == {"lamp": ports.door.digest(token)}
+
+
+async def test_a_token_that_cannot_be_kept_opens_nothing(ports: MemoryPorts, home: Home, revoked: Device) -> None:
     ports.store.trouble = StoreUnavailable()
     with pytest.raises(StoreUnavailable):
-        await home.household.renew(device.id)
+        await home.household.renew(revoked.id)
 
-    assert home.keyring.verify(former) == device.id
-    assert ports.door.admitted == {"lamp": ports.door.digest(former)}
+    assert ports.door.admitted == {}
+    ports.store.trouble = None
+    assert await home.household.renew(revoked.id)
 
 
-async def test_while_the_broker_is_away_nothing_is_renewed_but_all_is_revoked(ports: MemoryPorts, home: Home) -> None:
-    device, former = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+async def test_while_the_broker_is_away_nothing_is_given_but_all_is_revoked(ports: MemoryPorts, home: Home) -> None:
+    device, token = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
     ports.door.trouble = BrokerUnavailable()
-    with pytest.raises(BrokerUnavailable):
-        await home.household.renew(device.id)
-    assert home.keyring.verify(former) == device.id
-
     await home.household.revoke(device.id)
+
     with pytest.raises(Unauthenticated):
-        home.keyring.verify(former)
+        home.keyring.verify(token)
     with pytest.raises(BrokerUnavailable):
         await home.household.renew(device.id)
-    with pytest.raises(Unauthenticated):
-        home.keyring.verify(former)
+    assert not home.keyring.holds(device.id)

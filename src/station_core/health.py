@@ -39,6 +39,7 @@ class Part:
 STORE: Final = "store"
 MQTT: Final = "mqtt"
 BLE: Final = "ble"
+CLOUD: Final = "cloud"
 VITAL: Final = (STORE, MQTT)
 """The parts without which the station isn't ready; all others are told and change nothing (docs/protocols.md §4)."""
 

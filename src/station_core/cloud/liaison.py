@@ -183,7 +183,9 @@ class Liaison:
                 pause = min(pause * 2, longest)
             except Stale:
                 self._turn()
-                self._take(self._session.failed("Who has claimed the station has changed meanwhile.", luck=self._luck()))
+                self._take(
+                    self._session.failed("Who has claimed the station has changed meanwhile.", luck=self._luck())
+                )
 
     async def _carry_out(self, order: KeepToken | ForgetToken) -> None:
         if isinstance(order, KeepToken):

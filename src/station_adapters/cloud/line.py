@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from station_adapters.cloud.frames import Order
 from station_adapters.cloud.jsonrpc import Params
-from station_core.values import Value
+
+if TYPE_CHECKING:
+    from station_core.values import Value
 
 
 class Line(Protocol):
@@ -27,7 +29,7 @@ class Line(Protocol):
         ...
 
     async def call(self, method: str, params: Params = None, *, within: float = 10.0) -> Value:
-        """What the cloud answers; raise `CloudRefused`, and `CloudUnavailable` when it doesn't within so many seconds."""
+        """What the cloud answers; raise `CloudRefused`, or `CloudUnavailable` when none comes *within* seconds."""
         ...
 
 

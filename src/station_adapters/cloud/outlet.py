@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from station_core.cloud.session import Close
 
 FRAMES: Final = 1_000
 BYTES: Final = 4 * 1024 * 1024
@@ -12,14 +15,14 @@ Pong: TypeAlias = "asyncio.Future[None]"
 
 class Outlet:
     """
-    What waits to be sent over one link, in order: frames, and pings that somebody waits for the pong of.
+    What waits to be sent over one link, in order: frames, pings that somebody waits for the pong of, and the goodbye.
 
     Taking in never waits; who has a lot to send waits for `room` first, which is there below half the bounds again.
     """
 
     def __init__(self, *, frames: int = FRAMES, size: int = BYTES) -> None:
         self._bounds = (frames, size)
-        self._waiting: deque[str | Pong] = deque()
+        self._waiting: deque[str | Pong | Close] = deque()
         self._size = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -40,11 +43,16 @@ class Outlet:
         self._wake.set()
         return pong
 
+    def close(self, order: Close) -> None:
+        """Say goodbye after all that waits."""
+        self._waiting.append(order)
+        self._wake.set()
+
     async def room(self) -> None:
         """Return when there's room."""
         await self._room.wait()
 
-    async def take(self) -> str | Pong:
+    async def take(self) -> str | Pong | Close:
         """What is to be sent next."""
         while not self._waiting:
             self._wake.clear()

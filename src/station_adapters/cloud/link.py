@@ -83,3 +83,6 @@ class CloudLink:
             code, why = end.close_code, str(end)
         finally:
             self._liaison.closed(code, why)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # a TaskGroup forgets one that comes together with an error

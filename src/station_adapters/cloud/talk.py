@@ -62,6 +62,8 @@ class Talk:
         try:
             self._carry_out(self._liaison.connected())
             await self._read()
+            # Until the goodbye is said. A group whose body has ended cancels its task once too often (Python 3.11).
+            await asyncio.get_running_loop().create_future()
         finally:
             self._exchange.over()
             self._oddities.answers.update(self._exchange.peer.counts)

@@ -33,6 +33,7 @@ from station_adapters.sql.migrations import upgrade
 from station_adapters.sql.provisioning import SqlProvisioningStore
 from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
+from station_app.cloud import cloud_link
 from station_app.hold import held
 from station_app.orders import Desk
 from station_app.orders.bundle import Bundle
@@ -46,6 +47,7 @@ from station_core.home import Home
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from station_adapters.cloud.link import CloudLink
     from station_app.settings import Settings, StationKeys
     from station_core.devices.ports import BrokerDoor
     from station_core.devices.types import DeviceType
@@ -147,6 +149,7 @@ class Container(containers.DeclarativeContainer):
         mqtt_host=providers.Singleton(broker_host, settings),
         mqtt_port=providers.Singleton(broker_port, settings),
     )
+    cloud: providers.Singleton[CloudLink | None] = providers.Singleton(cloud_link, settings, home)
     inbound = providers.Singleton(Inbound, home)
     hub = providers.Singleton(LiveHub, home)
     traffic = providers.Singleton(Traffic)
@@ -194,6 +197,7 @@ class Container(containers.DeclarativeContainer):
         link=link,
         inbound=inbound,
         broker=broker,
+        cloud=cloud,
     )
 
 

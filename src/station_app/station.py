@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from station_app.supervisor import Supervisor
 from station_core.errors import StoreFull, StoreUnavailable
-from station_core.health import MQTT, STORE, Phase
+from station_core.health import CLOUD, MQTT, STORE, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from station_adapters.cloud.link import CloudLink
     from station_adapters.control.server import ControlServer
     from station_adapters.http.live import LiveHub
     from station_adapters.http.server import HttpServer
@@ -58,6 +59,7 @@ class Station:
         link: MqttLink,
         inbound: Inbound,
         broker: MosquittoBroker | None,
+        cloud: CloudLink | None,
     ) -> None:
         self._home = home
         self._clock = clock
@@ -70,6 +72,7 @@ class Station:
         self._link = link
         self._inbound = inbound
         self._broker = broker
+        self._cloud = cloud
 
     async def run(self, stop: asyncio.Event, serving: asyncio.Event) -> None:
         """
@@ -104,6 +107,8 @@ class Station:
             await subscribed.wait()
         self._home.health.phase = Phase.SERVING
         serving.set()
+        if self._cloud is not None:
+            supervisor.keep("cloud", self._cloud.run, part=CLOUD)
         log.info("station serves")
 
     async def _link_to_own(self, ready: asyncio.Event, subscribed: asyncio.Event) -> None:
@@ -150,7 +155,7 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ("start", "control", "provisioning", "lookout", "forgetting", "presence", "strangers"):
+        for name in ("start", "cloud", "control", "provisioning", "lookout", "forgetting", "presence", "strangers"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

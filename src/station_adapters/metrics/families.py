@@ -59,6 +59,9 @@ def of_the_wires(home: Home, inlet: Inlet, link: BrokerLink, live: LiveStream) -
     counts = inlet.counts
     yield _counter("station_mqtt_messages", "Messages, by what became of them.", ["kind", "outcome"], counts)
     yield _counter("station_mqtt_reconnects", "Broker sessions after the first.", [], {(): max(0, link.sessions - 1)})
+    yield _counter(
+        "station_cloud_reconnects", "Connections to the cloud after the first.", [], {(): home.cloud.reconnects}
+    )
     yield _gauge("station_intake_messages", "Messages that wait to be handled.", len(inlet.intake))
     yield _gauge("station_intake_bytes", "Payloads that wait to be handled.", inlet.intake.weight)
     shed = {

@@ -8,7 +8,7 @@ from dependency_injector import providers
 from station_adapters.mosquitto.broker import ForeignBroker, MosquittoBroker
 from station_app.container import Container, prepared
 from station_app.settings import load_settings
-from station_core.errors import StoreTaken
+from station_core.errors import SettingInvalid, StoreTaken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,15 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"STATION_MQTT_URL": "mqtt://127.0.0.1:1"}, {"STATION_MQTT_ALLOW_ANONYMOUS": "true"}], ids=str
+    "more",
+    [
+        {},
+        {"STATION_MQTT_URL": "mqtt://127.0.0.1:1"},
+        {"STATION_MQTT_ALLOW_ANONYMOUS": "true"},
+        {"STATION_CLOUD_HOST": "cloud.example.org"},
+        {"STATION_CLOUD_HOST": "ws://127.0.0.1:1"},
+    ],
+    ids=str,
 )
 async def test_every_provider_builds_and_builds_once(tmp_path: Path, more: dict[str, str]) -> None:
     with prepared(load_settings(environment(tmp_path, **more))) as container:
@@ -47,6 +55,21 @@ async def test_the_own_broker_is_the_door_too(tmp_path: Path) -> None:
 
     assert isinstance(broker, MosquittoBroker)
     assert door is broker
+
+
+async def test_without_a_cloud_there_is_no_link(tmp_path: Path) -> None:
+    with prepared(load_settings(environment(tmp_path))) as container:
+        assert container.cloud() is None
+
+
+async def test_certificates_that_are_none_end_the_start(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("no certificate")
+    named = {"STATION_CLOUD_HOST": "cloud.example.org", "STATION_CLOUD_CA_FILE": str(authority)}
+
+    with prepared(load_settings(environment(tmp_path, **named))) as container, pytest.raises(SettingInvalid) as invalid:
+        container.cloud()
+    assert str(authority) in str(invalid.value)
 
 
 def test_a_folder_serves_one_station_at_a_time(tmp_path: Path) -> None:

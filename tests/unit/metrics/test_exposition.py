@@ -50,6 +50,7 @@ async def test_all_that_is_promised_is_there(rig: MetricsRig) -> None:
     assert {name for name in families if name.startswith("station_")} == {
         "station_build_info",
         "station_command_seconds",
+        "station_cloud_reconnects",
         "station_commands",
         "station_database_size_bytes",
         "station_devices",

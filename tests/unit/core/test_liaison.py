@@ -67,7 +67,7 @@ async def scene() -> Scene:
 
 async def test_a_station_is_claimed_and_then_served(scene: Scene) -> None:
     assert await scene.due_after() == 1.0
-    assert not scene.health.parts[CLOUD].up
+    assert scene.health.parts[CLOUD].detail == "Not connected to the cloud."
 
     assert scene.liaison.connected() == [Introduce()]
     assert scene.liaison.code == scene.claim.code

@@ -13,6 +13,7 @@ from station_adapters.credentials.jwt import JwtAccessTokens
 from station_adapters.credentials.passwords import Argon2Passwords
 from station_adapters.credentials.sealing import AesGcmSealer
 from station_adapters.http.app import create_app
+from station_adapters.http.callers import Callers
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
 from station_adapters.http.traffic import Traffic
@@ -174,6 +175,7 @@ class Container(containers.DeclarativeContainer):
             traffic=traffic,
             figures=figures,
             draw=providers.Object(svg),
+            callers=providers.Singleton(Callers, settings.provided.trusted_proxies),
         ),
         settings.provided.http_host,
         settings.provided.http_port,

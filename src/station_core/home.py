@@ -26,8 +26,10 @@ from station_core.forgetting import Forgetting, Perishable
 from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
 from station_core.identity.accounts import Accounts
+from station_core.identity.attempts import Attempts
 from station_core.identity.newcomers import Newcomers
 from station_core.identity.residents import Residents
+from station_core.identity.sessions import Sessions
 from station_core.journal import Journal
 from station_core.provisioning.lookout import Lookout
 from station_core.provisioning.model import Whereabouts
@@ -168,7 +170,7 @@ class Home:
             randomness=randomness,
             on=radio is not None,
         )
-        self.residents = Residents(store=identities, clock=clock)
+        self.residents = Residents(store=identities, bus=self.bus, clock=clock)
         newcomers = Newcomers(passwords=passwords, clock=clock, randomness=randomness)
         self.access = AccessService(
             store=identities,
@@ -176,8 +178,11 @@ class Home:
             newcomers=newcomers,
             passwords=passwords,
             tokens=tokens,
+            attempts=Attempts(clock),
+            clock=clock,
             randomness=randomness,
         )
+        self.sessions = Sessions(store=identities, residents=self.residents, access=self.access, passwords=passwords)
         self.accounts = Accounts(
             store=identities,
             residents=self.residents,

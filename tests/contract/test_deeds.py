@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +25,9 @@ from station_core.errors import (
     StoreUnavailable,
     ZoneNameTaken,
 )
-from station_core.identity.model import Role, Session, User
+from station_core.identity.model import Role, User
 from station_core.provisioning.model import Wifi
+from tests.contract.residents import opening, session
 from tests.contract.told import NOON, added, batch, credential, device, reports
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ IMPOSSIBLE = ["\0", "\ud800"]
 
 def user(name: str = "anna", role: Role = Role.OWNER) -> User:
     return User(id=str(uuid.uuid4()), email=f"{name}@home.example", name=name, role=role, created_at=NOON)
-
-
-def session(of: User) -> Session:
-    return Session(id=str(uuid.uuid4()), user_id=of.id, created_at=NOON, expires_at=NOON + timedelta(days=30))
 
 
 async def actions(stores: StoreRig) -> list[Action]:
@@ -77,9 +73,10 @@ async def test_what_changes_devices_and_zones_is_recorded_with_the_change(stores
 async def test_what_changes_people_is_recorded_with_the_change(stores: StoreRig) -> None:
     owner, member = user(), user("max", Role.MEMBER)
     login = session(owner)
-    await stores.identities.found(owner, session(owner), "1", deed=deed(Action.REGISTER))
-    await stores.identities.open_session(login, "2", deed=deed(Action.LOGIN))
+    await stores.identities.found(owner, opening(session(owner), "1", "first"), deed=deed(Action.REGISTER))
+    await stores.identities.open_session(opening(login, "2", "second"), deed=deed(Action.LOGIN))
     await stores.identities.close_session(login.id, deed=deed(Action.LOGOUT))
+    await stores.identities.close_sessions(owner.id, but=login.id, deed=deed(Action.SESSION_END))
     await stores.identities.add(member, deed=deed(Action.USER_ADD))
     await stores.identities.set_password(member.id, "digest", deed=deed(Action.PASSWORD_RESET))
     await stores.identities.disable(member.id, deed=deed(Action.USER_DISABLE))
@@ -89,6 +86,7 @@ async def test_what_changes_people_is_recorded_with_the_change(stores: StoreRig)
         Action.REGISTER,
         Action.LOGIN,
         Action.LOGOUT,
+        Action.SESSION_END,
         Action.USER_ADD,
         Action.PASSWORD_RESET,
         Action.USER_DISABLE,
@@ -101,7 +99,7 @@ async def test_a_change_that_is_refused_leaves_no_record(stores: StoreRig) -> No
     hall = Zone(id=str(uuid.uuid4()), name="Hall")
     await stores.devices.add_zone(hall)
     owner = user()
-    await stores.identities.found(owner, session(owner), "1")
+    await stores.identities.found(owner, opening(session(owner), "1", "first"))
     nobody = str(uuid.uuid4())
 
     with pytest.raises(ExternalIdTaken):
@@ -117,9 +115,9 @@ async def test_a_change_that_is_refused_leaves_no_record(stores: StoreRig) -> No
     with pytest.raises(NotFound):
         await stores.devices.remove_zone(nobody, at=NOON, deed=deed())
     with pytest.raises(RegistrationClosed):
-        await stores.identities.found(user("max"), session(user()), "2", deed=deed())
+        await stores.identities.found(user("max"), opening(session(user())), deed=deed())
     with pytest.raises(NotFound):
-        await stores.identities.open_session(session(user("max")), "3", deed=deed())
+        await stores.identities.open_session(opening(session(user("max"))), deed=deed())
     with pytest.raises(Conflict):
         await stores.identities.add(replace(user("ANNA"), role=Role.MEMBER), deed=deed())
     for change in (stores.identities.disable, stores.identities.enable):
@@ -143,7 +141,9 @@ async def test_a_deed_that_can_never_be_kept_takes_its_change_with_it(stores: St
 async def test_of_several_who_race_the_one_who_wins_is_recorded(stores: StoreRig) -> None:
     owners = [user(name) for name in ("anna", "max", "eve")]
     founding = [
-        stores.identities.found(owner, session(owner), owner.name, deed=deed(Action.REGISTER, subject=owner.subject))
+        stores.identities.found(
+            owner, opening(session(owner), "1", owner.name), deed=deed(Action.REGISTER, subject=owner.subject)
+        )
         for owner in owners
     ]
     ended = await asyncio.gather(*founding, return_exceptions=True)

@@ -46,6 +46,10 @@ class Argon2Passwords:
         """See `PasswordHasher`."""
         await self._in_thread(lambda: self._verify(self._nobody if digest is None else digest, _bytes(password)))
 
+    def needs_rehash(self, digest: str) -> bool:
+        """See `PasswordHasher`."""
+        return _SHAPE.fullmatch(digest) is None or self._argon2.check_needs_rehash(digest)
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= WAITING:
             raise RateLimited("Too many passwords are being checked.", retry_after=10)

@@ -12,6 +12,7 @@ from station_adapters.http.answers import Answers
 from station_adapters.http.audit import audit_routes
 from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
+from station_adapters.http.callers import Callers
 from station_adapters.http.cloud import cloud_routes
 from station_adapters.http.device_side import device_side_routes
 from station_adapters.http.device_tokens import device_token_routes
@@ -24,6 +25,7 @@ from station_adapters.http.idempotency import Repeats, repeatable
 from station_adapters.http.metrics import metrics_routes
 from station_adapters.http.packing import packing
 from station_adapters.http.provisioning import provisioning_routes
+from station_adapters.http.sessions import session_routes
 from station_adapters.http.sockets import live_route
 from station_adapters.http.traffic import Traffic
 from station_adapters.http.wifi import wifi_routes
@@ -58,18 +60,21 @@ def create_app(
     traffic: Traffic | None = None,
     figures: Figures | None = None,
     draw: Callable[[str], str] = no_picture,
+    callers: Callers | None = None,
 ) -> Litestar:
     """
     The station's HTTP side (docs/protocols.md §4); *store* is asked for the activity feed alone.
 
     *is_agent* compares a token with the agent's in constant time; *traffic* counts the requests; without *figures*
-    there is no /metrics. *draw* makes the SVG of a QR code.
+    there is no /metrics. *draw* makes the SVG of a QR code; *callers* knows the proxies that are trusted, else none is.
     """
+    callers = callers or Callers()
     guards = repeatable(guards_of(home, is_agent))
     app = Litestar(
         route_handlers=[
             health_routes(home),
-            auth_routes(home, guards),
+            auth_routes(home, guards, callers),
+            session_routes(home, guards, callers),
             device_routes(home, guards),
             device_token_routes(home, guards),
             zone_routes(home, guards),

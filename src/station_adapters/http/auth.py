@@ -10,7 +10,6 @@ from station_adapters.http.bodies import StationRequest, decode
 from station_adapters.http.guards import bearer
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
-    Credentials,
     LoginOut,
     RefreshToken,
     Registration,
@@ -21,15 +20,17 @@ from station_adapters.http.schemas import (
     login_out,
     user_out,
 )
+from station_adapters.http.session_schemas import Credentials  # noqa: TC001  # Litestar reads handlers' annotations
 from station_adapters.http.waiting import in_time
 from station_core.errors import Unauthenticated
 
 if TYPE_CHECKING:
+    from station_adapters.http.callers import Callers
     from station_adapters.http.guards import Guards
     from station_core.home import Home
 
 
-def auth_routes(home: Home, guards: Guards) -> Router:
+def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
     """Register, log in, go on, log out."""
 
     @get("/api/auth/registration-status", sync_to_thread=False)
@@ -39,16 +40,30 @@ def auth_routes(home: Home, guards: Guards) -> Router:
         return RegistrationStatus(is_registration_open=waits, has_admin=not waits)
 
     @post("/api/auth/register")
-    async def register(data: JSONBody[Registration]) -> LoginOut:
+    async def register(data: JSONBody[Registration], scope: Scope) -> LoginOut:
         """The first user becomes the owner."""
         async with in_time():
-            return login_out(await home.access.register(email=data.email, password=data.password, name=data.name))
+            login = await home.access.register(
+                email=data.email,
+                password=data.password,
+                name=data.name,
+                device=data.device,
+                user_agent=user_agent(scope),
+            )
+        return login_out(login)
 
     @post("/api/auth/login", status_code=200)
-    async def login(data: JSONBody[Credentials]) -> LoginOut:
+    async def login(data: JSONBody[Credentials], scope: Scope) -> LoginOut:
         """Tokens for a password."""
         async with in_time():
-            return login_out(await home.access.login(email=data.email, password=data.password))
+            login = await home.access.login(
+                email=data.who,
+                password=data.password,
+                device=data.device,
+                user_agent=user_agent(scope),
+                peer=callers.address(scope),
+            )
+        return login_out(login)
 
     @post("/api/auth/refresh", status_code=200)
     async def refresh(data: JSONBody[RefreshToken]) -> Tokens:
@@ -83,3 +98,8 @@ def auth_routes(home: Home, guards: Guards) -> Router:
     return Router(
         "/", route_handlers=[registration_status, register, login, refresh, logout, me], tags=["auth"], opt=NEVER_PACKED
     )
+
+
+def user_agent(scope: Scope) -> str | None:
+    """What the caller's program calls itself."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), None)

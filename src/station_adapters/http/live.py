@@ -9,6 +9,7 @@ from station_adapters.http.provisioning_schemas import ForViewers, candidate_out
 from station_adapters.http.schemas import device_out
 from station_adapters.http.subscriber import News, Subscriber
 from station_core.events import Event
+from station_core.identity.events import AccessChanged
 from station_core.provisioning.events import ProvisioningProgressed
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class LiveHub:
             self._news, self._dropped = news, 0
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._check())
+                    group.create_task(self._check_by_time())
                     await self._follow(news)
             finally:
                 self._news = None
@@ -148,7 +149,9 @@ class LiveHub:
         messages: list[bytes] = []
         for _ in range(min(most, len(self._behind))):
             event = self._behind.popleft()
-            if isinstance(event, ForViewers):
+            if isinstance(event, AccessChanged):
+                self._check()
+            elif isinstance(event, ForViewers):
                 self._whisper(for_viewers(event), self._lookout.views)
             elif isinstance(event, ProvisioningProgressed):
                 self._whisper(progress(event), lambda listener: listener.may_provision)
@@ -175,8 +178,11 @@ class LiveHub:
                 if listener.subscriber is not None:
                     listener.subscriber.restart()
 
-    async def _check(self) -> None:
+    async def _check_by_time(self) -> None:
         while True:
             await self._home.clock.sleep(CHECKED_EVERY)
-            for listener in list(self._listeners):
-                listener.check()
+            self._check()
+
+    def _check(self) -> None:
+        for listener in list(self._listeners):
+            listener.check()

@@ -172,13 +172,7 @@ class Registration(msgspec.Struct):
     email: str
     password: str
     name: str | None = None
-
-
-class Credentials(msgspec.Struct):
-    """Who wants to log in."""
-
-    email: str
-    password: str
+    device: str | None = None
 
 
 class RefreshToken(msgspec.Struct, rename="camel"):

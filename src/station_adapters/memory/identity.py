@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.audit import Ledger
@@ -16,14 +16,9 @@ if TYPE_CHECKING:
     from station_core.audit.model import Deed
     from station_core.errors import StationError
     from station_core.identity.model import Claims, Session, User
+    from station_core.identity.refreshing import Digests, Opening
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Refresh:
-    session_id: str
-    used: bool = False
 
 
 class MemoryIdentityStore:
@@ -33,7 +28,7 @@ class MemoryIdentityStore:
         self.ledger = Ledger() if ledger is None else ledger
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
-        self._refreshes: dict[str, _Refresh] = {}
+        self._refreshes: dict[str, Digests] = {}
         self.owner_id: str | None = None
         self.trouble: StationError | None = None
 
@@ -48,7 +43,7 @@ class MemoryIdentityStore:
             )
         )
 
-    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def found(self, owner: User, opening: Opening, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
 
         def found() -> None:
@@ -56,30 +51,27 @@ class MemoryIdentityStore:
                 raise RegistrationClosed
             self._users[owner.id] = owner
             self.owner_id = owner.id
-            self._open(session, refresh_digest)
+            self._open(opening)
 
         await self._atomic(found, deed)
 
-    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def open_session(self, opening: Opening, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-        await self._atomic(lambda: self._open(session, refresh_digest), deed)
+        await self._atomic(lambda: self._open(opening), deed)
 
-    async def rotate(
-        self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
-    ) -> Rotation | None:
+    async def rotate(self, refresh: Digests, fresh: str, *, at: datetime, expires_at: datetime) -> Rotation | None:
         """See `IdentityStore`."""
 
         def rotate() -> Rotation | None:
-            refresh = self._refreshes.get(refresh_digest)
-            session = None if refresh is None else self._sessions.get(refresh.session_id)
-            if refresh is None or session is None or session.expires_at <= at:
+            family = (s for s in self._sessions.values() if self._refreshes[s.id].family == refresh.family)
+            session = next(family, None)
+            if session is None or session.expires_at <= at:
                 return None
-            if refresh.used:
+            if self._refreshes[session.id] != refresh:
                 self._close(session.id)
                 return Rotation(session=session, ended=True)
-            refresh.used = True
-            session = self._sessions[session.id] = replace(session, expires_at=expires_at)
-            self._refreshes[fresh_digest] = _Refresh(session.id)
+            session = self._sessions[session.id] = replace(session, used_at=at, expires_at=expires_at)
+            self._refreshes[session.id] = replace(refresh, secret=fresh)
             return Rotation(session=session, ended=False)
 
         return await self._atomic(rotate)
@@ -88,17 +80,30 @@ class MemoryIdentityStore:
         """See `IdentityStore`."""
         await self._atomic(lambda: self._close(session_id), deed)
 
-    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
+    async def close_sessions(self, user_id: str, *, but: str, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        await self._atomic(lambda: self._close_all(user_id, but), deed)
+
+    async def set_password(
+        self, user_id: str, password_hash: str, *, then: Opening | None = None, deed: Deed | None = None
+    ) -> None:
         """See `IdentityStore`."""
 
         def set_password() -> None:
-            if user_id not in self._users:
-                raise NotFound("There is no such user.")
-            self._users[user_id] = replace(self._users[user_id], password_hash=password_hash)
-            for session in [s for s in self._sessions.values() if s.user_id == user_id]:
-                self._close(session.id)
+            self._users[user_id] = replace(self._known(user_id), password_hash=password_hash)
+            self._close_all(user_id)
+            if then is not None:
+                self._open(then)
 
         await self._atomic(set_password, deed)
+
+    async def rehash(self, user_id: str, password_hash: str) -> None:
+        """See `IdentityStore`."""
+
+        def rehash() -> None:
+            self._users[user_id] = replace(self._known(user_id), password_hash=password_hash)
+
+        await self._atomic(rehash)
 
     async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
@@ -115,8 +120,7 @@ class MemoryIdentityStore:
 
         def disable() -> None:
             self._users[user_id] = replace(self._known(user_id), disabled=True)
-            for session in [s for s in self._sessions.values() if s.user_id == user_id]:
-                self._close(session.id)
+            self._close_all(user_id)
 
         await self._atomic(disable, deed)
 
@@ -139,17 +143,22 @@ class MemoryIdentityStore:
             raise self.trouble
         return self.ledger.with_deed(effect, deed)
 
-    def _open(self, session: Session, refresh_digest: str) -> None:
+    def _open(self, opening: Opening) -> None:
+        session = opening.session
         if session.user_id not in self._users:
             raise NotFound("There is no such user.")
         for over in [s for s in self._sessions.values() if s.expires_at <= session.created_at]:
             self._close(over.id)
         self._sessions[session.id] = session
-        self._refreshes[refresh_digest] = _Refresh(session.id)
+        self._refreshes[session.id] = opening.refresh
 
     def _close(self, session_id: str) -> None:
         self._sessions.pop(session_id, None)
-        self._refreshes = {d: r for d, r in self._refreshes.items() if r.session_id != session_id}
+        self._refreshes.pop(session_id, None)
+
+    def _close_all(self, user_id: str, but: str | None = None) -> None:
+        for session in [s for s in self._sessions.values() if s.user_id == user_id and s.id != but]:
+            self._close(session.id)
 
 
 class MemoryPasswords:
@@ -162,8 +171,12 @@ class MemoryPasswords:
 
     async def verify(self, password: str, digest: str | None) -> None:
         """See `PasswordHasher`."""
-        if digest != await self.hash(password):
+        if digest is None or digest.removeprefix("weak ") != await self.hash(password):
             raise Unauthenticated
+
+    def needs_rehash(self, digest: str) -> bool:
+        """See `PasswordHasher`; a digest after `weak ` does."""
+        return digest.startswith("weak ")
 
 
 class MemoryTokens:

@@ -10,7 +10,7 @@ from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
-from station_adapters.sql.records import session_in, user_in, user_row
+from station_adapters.sql.records import session_in, session_row, user_in, user_row
 from station_adapters.sql.tables import refresh_tokens, sessions, station, station_members, users
 from station_core.errors import Conflict, NotFound, RegistrationClosed
 from station_core.identity.model import Role
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
 
     from station_adapters.sql.engine import Database
     from station_core.audit.model import Deed
-    from station_core.identity.model import Session, User
+    from station_core.identity.model import User
+    from station_core.identity.refreshing import Digests, Opening
 
 
 class SqlIdentityStore:
-    """
-    An `IdentityStore` in PostgreSQL or SQLite.
-
-    A used refresh token is remembered until the day on which it would have expired unused.
-    """
+    """An `IdentityStore` in PostgreSQL or SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,9 +46,10 @@ class SqlIdentityStore:
 
         return await self._database.read(load)
 
-    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def found(self, owner: User, opening: Opening, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-        check_texts([owner.email, owner.name, owner.password_hash, refresh_digest])
+        check_texts([owner.email, owner.name, owner.password_hash])
+        _check_opening(opening)
 
         def found(connection: Connection) -> None:
             # The station's row is the gate: of several at once the others wait here, and find the first one's user.
@@ -60,26 +58,24 @@ class SqlIdentityStore:
                 raise RegistrationClosed
             _add(connection, owner)
             connection.execute(update(station).values(owner_id=owner.id))
-            _open(connection, session, refresh_digest)
+            _open(connection, opening)
 
         await self._database.run(recorded(found, deed))
 
-    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def open_session(self, opening: Opening, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-        _check_user_id(session.user_id)
+        _check_opening(opening)
 
         def open_session(connection: Connection) -> None:
-            connection.execute(delete(sessions).where(sessions.c.expires_at <= session.created_at))
-            _open(connection, session, refresh_digest)
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= opening.session.created_at))
+            _open(connection, opening)
 
         await self._database.run(recorded(open_session, deed))
 
-    async def rotate(
-        self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
-    ) -> Rotation | None:
+    async def rotate(self, refresh: Digests, fresh: str, *, at: datetime, expires_at: datetime) -> Rotation | None:
         """See `IdentityStore`."""
         return await self._database.run(
-            lambda connection: _rotate(connection, refresh_digest, fresh_digest, at=at, expires_at=expires_at)
+            lambda connection: _rotate(connection, refresh, fresh, at=at, expires_at=expires_at)
         )
 
     async def close_session(self, session_id: str, *, deed: Deed | None = None) -> None:
@@ -88,18 +84,34 @@ class SqlIdentityStore:
             ending = delete(sessions).where(sessions.c.id == session_id)
             await self._database.run(recorded(lambda connection: connection.execute(ending).rowcount, deed))
 
-    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
+    async def close_sessions(self, user_id: str, *, but: str, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        if is_id(user_id) and is_id(but):
+            others = delete(sessions).where(sessions.c.user_id == user_id, sessions.c.id != but)
+            await self._database.run(recorded(lambda connection: connection.execute(others).rowcount, deed))
+
+    async def set_password(
+        self, user_id: str, password_hash: str, *, then: Opening | None = None, deed: Deed | None = None
+    ) -> None:
         """See `IdentityStore`."""
         _check_user_id(user_id)
         check_texts([password_hash])
+        if then is not None:
+            _check_opening(then)
 
         def set_password(connection: Connection) -> None:
-            change = update(users).where(users.c.id == user_id).values(password_hash=password_hash)
-            if not connection.execute(change).rowcount:
-                raise NotFound("There is no such user.")
+            _turn(connection, user_id, password_hash=password_hash)
             connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+            if then is not None:
+                _open(connection, then)
 
         await self._database.run(recorded(set_password, deed))
+
+    async def rehash(self, user_id: str, password_hash: str) -> None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+        check_texts([password_hash])
+        await self._database.run(lambda connection: _turn(connection, user_id, password_hash=password_hash))
 
     async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
@@ -132,57 +144,53 @@ def _add(connection: Connection, user: User) -> None:
     connection.execute(insert(station_members).values(user_id=user.id, role=user.role.value))
 
 
-def _turn(connection: Connection, user_id: str, *, disabled: bool) -> None:
-    if not connection.execute(update(users).where(users.c.id == user_id).values(disabled=disabled)).rowcount:
+def _turn(connection: Connection, user_id: str, **values: object) -> None:
+    if not connection.execute(update(users).where(users.c.id == user_id).values(**values)).rowcount:
         raise NotFound("There is no such user.")
 
 
-def _open(connection: Connection, session: Session, refresh_digest: str) -> None:
+def _open(connection: Connection, opening: Opening) -> None:
+    session, refresh = opening.session, opening.refresh
     try:
-        connection.execute(
-            insert(sessions).values(
-                id=session.id, user_id=session.user_id, created_at=session.created_at, expires_at=session.expires_at
-            )
-        )
+        connection.execute(insert(sessions).values(session_row(session)))
     except IntegrityError as error:
         if violated(error) == "foreign key":
             raise NotFound("There is no such user.") from error
         raise
-    _keep_token(connection, refresh_digest, session.user_id, session.id, session.expires_at)
+    connection.execute(
+        insert(refresh_tokens).values(
+            token=refresh.secret,
+            family=refresh.family,
+            user_id=session.user_id,
+            session_id=session.id,
+            expires_at=session.expires_at,
+        )
+    )
 
 
 def _rotate(
-    connection: Connection, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
+    connection: Connection, refresh: Digests, fresh: str, *, at: datetime, expires_at: datetime
 ) -> Rotation | None:
-    # The session's row is locked first, by all who touch its tokens; then the token is looked at as it is by now.
-    of_token = select(refresh_tokens.c.session_id).where(refresh_tokens.c.token == refresh_digest)
-    row = (
-        connection.execute(select(sessions).where(sessions.c.id == of_token.scalar_subquery()).with_for_update())
-        .mappings()
-        .one_or_none()
-    )
+    # The session's row is locked first, by all who touch its token; then the token is looked at as it is by now.
+    mine = refresh_tokens.c.family == refresh.family
+    of_family = select(refresh_tokens.c.session_id).where(mine).scalar_subquery()
+    locked = select(sessions).where(sessions.c.id == of_family).with_for_update()
+    row = connection.execute(locked).mappings().one_or_none()
     if row is None or row["expires_at"] <= at:
         return None
-    mine = refresh_tokens.c.token == refresh_digest
-    token = connection.execute(select(refresh_tokens.c.used_at).where(mine)).one_or_none()
-    if token is None:
-        return None
-    if token.used_at is not None:
-        connection.execute(delete(sessions).where(sessions.c.id == row["id"]))
+    present = connection.scalar(select(refresh_tokens.c.token).where(mine))
+    this = sessions.c.id == row["id"]
+    if present != refresh.secret:
+        connection.execute(delete(sessions).where(this))
         return Rotation(session=session_in(row), ended=True)
-    connection.execute(update(refresh_tokens).where(mine).values(used_at=at))
-    connection.execute(
-        delete(refresh_tokens).where(refresh_tokens.c.session_id == row["id"], refresh_tokens.c.expires_at <= at)
-    )
-    connection.execute(update(sessions).where(sessions.c.id == row["id"]).values(expires_at=expires_at))
-    _keep_token(connection, fresh_digest, row["user_id"], row["id"], expires_at)
-    return Rotation(session=replace(session_in(row), expires_at=expires_at), ended=False)
+    connection.execute(update(refresh_tokens).where(mine).values(token=fresh, expires_at=expires_at))
+    connection.execute(update(sessions).where(this).values(used_at=at, expires_at=expires_at))
+    return Rotation(session=replace(session_in(row), used_at=at, expires_at=expires_at), ended=False)
 
 
-def _keep_token(connection: Connection, digest: str, user_id: str, session_id: str, expires_at: datetime) -> None:
-    connection.execute(
-        insert(refresh_tokens).values(token=digest, user_id=user_id, session_id=session_id, expires_at=expires_at)
-    )
+def _check_opening(opening: Opening) -> None:
+    _check_user_id(opening.session.user_id)
+    check_texts([opening.session.device, opening.session.user_agent])
 
 
 def _check_user_id(user_id: str) -> None:

@@ -152,7 +152,28 @@ def user_row(user: User) -> dict[str, Any]:
 
 def session_in(row: RowMapping) -> Session:
     """The session that a row of `sessions` tells of."""
-    return Session(id=row["id"], user_id=row["user_id"], created_at=row["created_at"], expires_at=row["expires_at"])
+    return Session(
+        id=row["id"],
+        user_id=row["user_id"],
+        created_at=row["created_at"],
+        used_at=row["used_at"],
+        expires_at=row["expires_at"],
+        device=row["device"],
+        user_agent=row["user_agent"],
+    )
+
+
+def session_row(session: Session) -> dict[str, Any]:
+    """A session's row."""
+    return {
+        "id": session.id,
+        "user_id": session.user_id,
+        "created_at": session.created_at,
+        "used_at": session.used_at,
+        "expires_at": session.expires_at,
+        "device": session.device,
+        "user_agent": session.user_agent,
+    }
 
 
 def _parameters(command: CommandType) -> Sequence[dict[str, Any]]:

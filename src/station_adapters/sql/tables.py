@@ -93,17 +93,21 @@ sessions = Table(
     Column("id", Id, primary_key=True),
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("device", Text),
+    Column("user_agent", Text),
 )
 
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
-    Column("token", Text, primary_key=True),  # its SHA-256
+    # One for a session: its family tells those that were used up before.
+    Column("family", Text, primary_key=True),  # SHA-256 of what stays the same
+    Column("token", Text, nullable=False),  # SHA-256 of what is used up
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("session_id", Id, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("session_id", Id, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("expires_at", Instant, nullable=False),
-    Column("used_at", Instant),
 )
 
 station = Table(

@@ -1,21 +1,29 @@
 from __future__ import annotations
 
-import hashlib
+import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from station_core.errors import RegistrationClosed, Unauthenticated
+from station_core.errors import RateLimited, RegistrationClosed, Unauthenticated, Unavailable
 from station_core.identity.model import Claims, Login, Principal, Role, Session
+from station_core.identity.policy import digests
+from station_core.identity.refreshing import Opening, first_token, next_token, read_token
 from station_core.identity.residents import SESSION_FOR
 
 if TYPE_CHECKING:
-    from station_core.clock import Randomness
+    from collections.abc import Sequence
+
+    from station_core.clock import Clock, Randomness
+    from station_core.identity.attempts import Attempts
     from station_core.identity.model import User
     from station_core.identity.newcomers import Newcomers
     from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
+    from station_core.identity.refreshing import RefreshToken
     from station_core.identity.residents import Residents
 
 ACCESS_FOR: Final = timedelta(minutes=15)  # docs/protocols.md §4
+LABEL: Final = 200  # characters kept of what a device and its program are called
+TOLD_EVERY: Final = 0.5  # seconds: a failed login is told at the next multiple, whatever work it was to check
 
 
 class AccessService:
@@ -29,6 +37,8 @@ class AccessService:
         newcomers: Newcomers,
         passwords: PasswordHasher,
         tokens: AccessTokens,
+        attempts: Attempts,
+        clock: Clock,
         randomness: Randomness,
     ) -> None:
         self._store = store
@@ -36,6 +46,8 @@ class AccessService:
         self._newcomers = newcomers
         self._passwords = passwords
         self._tokens = tokens
+        self._attempts = attempts
+        self._clock = clock
         self._randomness = randomness
 
     @property
@@ -43,44 +55,77 @@ class AccessService:
         """Whether the station still waits for its owner."""
         return not self._residents.all()
 
-    async def register(self, *, email: str, password: str, name: str | None = None) -> Login:
+    async def register(
+        self,
+        *,
+        email: str,
+        password: str,
+        name: str | None = None,
+        device: str | None = None,
+        user_agent: str | None = None,
+    ) -> Login:
         """The first user, who becomes owner; of several at once one wins, else `RegistrationClosed`, or `Malformed`."""
         if not self.registration_open:
             raise RegistrationClosed
         owner = await self._newcomers.user(email=email, password=password, role=Role.OWNER, name=name)
-        session, refresh = self._new_session(owner)
-        await self._store.found(owner, session, digest(refresh))
+        opening, refresh = self.opening(owner, device=device, user_agent=user_agent)
+        await self._store.found(owner, opening)
         self._residents.put(owner)
         self._residents.owner_id = owner.id
-        self._residents.goes_on(session)
-        return self._login(owner, session, refresh)
+        self._residents.goes_on(opening.session)
+        return self.granted(owner, opening.session, refresh)
 
-    async def login(self, *, email: str, password: str) -> Login:
-        """Raise `Unauthenticated` for an unknown or disabled user and a wrong password alike."""
-        user = self._residents.by_email(email)
+    async def login(
+        self,
+        *,
+        email: str,
+        password: str,
+        device: str | None = None,
+        user_agent: str | None = None,
+        peer: str | None = None,
+    ) -> Login:
+        """
+        A session for a password; *email* may be the name of a person that nobody else bears, *peer* is who calls.
+
+        Raise `Unauthenticated` for an unknown or disabled user and a wrong password alike, `RateLimited` after too many
+        of them (see `Attempts`).
+        """
+        user = self._residents.named(email)
         if user is not None and user.disabled:
             user = None
-        await self._passwords.verify(password, None if user is None else user.password_hash)
-        if user is None:
-            raise Unauthenticated
-        session, refresh = self._new_session(user)
+        known_by = await self.prove(user, password, account=email, peer=peer)
+        assert user is not None  # nobody proves to be nobody
+        better = await self._better(password, known_by) if known_by == user.password_hash else None
+        opening, refresh = self.opening(user, device=device, user_agent=user_agent)
         async with self._residents.one_at_a_time:
             present = self._residents.user(user.id)
-            if present is None or present.disabled or present.password_hash != user.password_hash:
+            if present is None or present.disabled or known_by not in digests(present):
                 raise Unauthenticated  # the user was disabled, or the password reset, while this one was verified
-            await self._store.open_session(session, digest(refresh))
+            if better is not None:
+                await self._store.rehash(user.id, better)
+                self._residents.rehashed(user.id, better)
+            await self._store.open_session(opening)
             self._residents.forget_expired()
-            self._residents.goes_on(session)
-        return self._login(present, session, refresh)
+            self._residents.goes_on(opening.session)
+        return self.granted(present, opening.session, refresh)
+
+    async def prove(self, user: User | None, password: str, *, account: str, peer: str | None) -> str:
+        """Which of the user's digests it's the password of; raise as `login` does, for nobody too, and as late."""
+        async with self._attempts.attempt(account, peer):
+            began = self._clock.monotonic()
+            try:
+                return await self._matching(password, () if user is None else digests(user))
+            except Unauthenticated:
+                await self._clock.sleep((began - self._clock.monotonic()) % TOLD_EVERY)
+                raise
 
     async def refresh(self, refresh_token: str) -> Login:
         """A fresh pair for a refresh token, which is used up; one used before ends its session: `Unauthenticated`."""
-        fresh = self._randomness.token()
+        used = read_token(refresh_token)
+        fresh = next_token(self._randomness, used)
         at = self._residents.time.now()
         async with self._residents.one_at_a_time:
-            rotation = await self._store.rotate(
-                digest(refresh_token), digest(fresh), at=at, expires_at=at + SESSION_FOR
-            )
+            rotation = await self._store.rotate(used.digests, fresh.digests.secret, at=at, expires_at=at + SESSION_FOR)
             if rotation is None:
                 raise Unauthenticated
             if rotation.ended:
@@ -90,7 +135,7 @@ class AccessService:
         user = self._residents.user(rotation.session.user_id)
         if user is None:
             raise Unauthenticated
-        return self._login(user, rotation.session, fresh)
+        return self.granted(user, rotation.session, fresh)
 
     async def log_out(self, session_id: str) -> None:
         """End a session; again is no error."""
@@ -100,11 +145,13 @@ class AccessService:
 
     def verify(self, token: str) -> Principal:
         """Who bears this access token, or raise `Unauthenticated`; an ended session's tokens hold no more."""
-        claims = self._tokens.verify(token, at=self._residents.time.now())
+        at = self._residents.time.now()
+        claims = self._tokens.verify(token, at=at)
         session = self._residents.session(claims.session_id)
         user = self._residents.user(claims.user_id)
         if session is None or user is None or session.user_id != user.id or claims.role != user.role:
             raise Unauthenticated
+        self._residents.used(session.id, at)
         return Principal(user=user, session_id=session.id)
 
     def holds(self, principal: Principal) -> bool:
@@ -118,12 +165,23 @@ class AccessService:
             and session.expires_at > self._residents.time.now()
         )
 
-    def _new_session(self, user: User) -> tuple[Session, str]:
+    def opening(self, user: User, *, device: str | None, user_agent: str | None) -> tuple[Opening, RefreshToken]:
+        """A session that can be kept, and its first refresh token."""
         at = self._residents.time.now()
-        session = Session(id=self._randomness.uuid(), user_id=user.id, created_at=at, expires_at=at + SESSION_FOR)
-        return session, self._randomness.token()
+        refresh = first_token(self._randomness)
+        session = Session(
+            id=self._randomness.uuid(),
+            user_id=user.id,
+            created_at=at,
+            used_at=at,
+            expires_at=at + SESSION_FOR,
+            device=_label(device),
+            user_agent=_label(user_agent),
+        )
+        return Opening(session=session, refresh=refresh.digests), refresh
 
-    def _login(self, user: User, session: Session, refresh: str) -> Login:
+    def granted(self, user: User, session: Session, refresh: RefreshToken) -> Login:
+        """What the person gets for a session that was kept."""
         at = self._residents.time.now()
         claims = Claims(
             user_id=user.id,
@@ -133,9 +191,27 @@ class AccessService:
             issued_at=at,
             expires_at=at + ACCESS_FOR,
         )
-        return Login(user=user, access_token=self._tokens.issue(claims), refresh_token=refresh)
+        return Login(user=user, access_token=self._tokens.issue(claims), refresh_token=refresh.text)
+
+    async def _matching(self, password: str, known: Sequence[str]) -> str:
+        for digest in known:
+            with contextlib.suppress(Unauthenticated):
+                await self._passwords.verify(password, digest)
+                return digest
+        if not known:
+            await self._passwords.verify(password, None)
+        raise Unauthenticated
+
+    async def _better(self, password: str, digest: str) -> str | None:
+        """A better digest of the password, where there is one; nobody stays outside for want of it."""
+        if not self._passwords.needs_rehash(digest):
+            return None
+        try:
+            return await self._passwords.hash(password)
+        except (RateLimited, Unavailable):
+            return None
 
 
-def digest(token: str) -> str:
-    """SHA-256 of a random refresh token, lower-case hex."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
+def _label(text: str | None) -> str | None:
+    """What is shown of what something is called: nothing that can't be printed, and not too much."""
+    return "".join(c for c in text or "" if c.isprintable()).strip()[:LABEL] or None

@@ -47,12 +47,19 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One login and all that followed from it by refreshing; ends at *expires_at* unless refreshed before."""
+    """
+    One login and all that followed from it by refreshing; ends at *expires_at* unless refreshed before.
+
+    *device* is what its owner calls the thing that logged in, *user_agent* what that calls itself.
+    """
 
     id: str
     user_id: str
     created_at: datetime
+    used_at: datetime
     expires_at: datetime
+    device: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

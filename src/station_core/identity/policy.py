@@ -8,7 +8,9 @@ from station_core.errors import Forbidden
 from station_core.identity.model import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+    from station_core.identity.model import User
 
 ANYBODY: Final = frozenset(Role)
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
@@ -37,6 +39,11 @@ def require_station_role(
         raise Forbidden
     authorize(role, roles)
     return role
+
+
+def digests(user: User) -> Sequence[str]:
+    """By which password digests this user gets in at present; may be none."""
+    return () if user.password_hash is None else (user.password_hash,)
 
 
 def check_may_manage(by: Role, whom: Role) -> None:

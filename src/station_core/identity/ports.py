@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Deed
     from station_core.identity.model import Claims, Role, Session, User
+    from station_core.identity.refreshing import Digests, Opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +44,20 @@ class IdentityStore(Protocol):
         """Everybody, every session, and who is what in the station."""
         ...
 
-    async def found(self, owner: User, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def found(self, owner: User, opening: Opening, *, deed: Deed | None = None) -> None:
         """Keep the first user, as the station's owner, with a session; raise `RegistrationClosed` when there is one."""
         ...
 
-    async def open_session(self, session: Session, refresh_digest: str, *, deed: Deed | None = None) -> None:
+    async def open_session(self, opening: Opening, *, deed: Deed | None = None) -> None:
         """Keep a session and its first refresh token; raise `NotFound` when the user is gone."""
         ...
 
-    async def rotate(
-        self, refresh_digest: str, fresh_digest: str, *, at: datetime, expires_at: datetime
-    ) -> Rotation | None:
+    async def rotate(self, refresh: Digests, fresh: str, *, at: datetime, expires_at: datetime) -> Rotation | None:
         """
-        Use a refresh token up and keep a fresh one in its place; the session then ends at *expires_at*.
+        Use a refresh token up and keep a fresh secret in its place; the session was used *at* and ends at *expires_at*.
 
-        A token that was used before ends its session for good. None: no such token, or its session ended before *at*.
+        A token of the session's that isn't its present one, and so was used before, ends it for good. None: a token of
+        no session, or of one that ended before *at*.
         """
         ...
 
@@ -65,8 +65,18 @@ class IdentityStore(Protocol):
         """End a session; again is no error."""
         ...
 
-    async def set_password(self, user_id: str, password_hash: str, *, deed: Deed | None = None) -> None:
-        """Keep a new password and end all the user's sessions; raise `NotFound`."""
+    async def close_sessions(self, user_id: str, *, but: str, deed: Deed | None = None) -> None:
+        """End all sessions of a user but this one; of nobody is no error."""
+        ...
+
+    async def set_password(
+        self, user_id: str, password_hash: str, *, then: Opening | None = None, deed: Deed | None = None
+    ) -> None:
+        """Keep a new password, end all the user's sessions, and open one; raise `NotFound`."""
+        ...
+
+    async def rehash(self, user_id: str, password_hash: str) -> None:
+        """Keep another digest of the same password: the sessions go on; raise `NotFound`."""
         ...
 
     async def add(self, user: User, *, deed: Deed | None = None) -> None:
@@ -91,6 +101,10 @@ class PasswordHasher(Protocol):
 
     async def verify(self, password: str, digest: str | None) -> None:
         """Raise `Unauthenticated` unless it's the password; None (no such user) takes as long as a wrong password."""
+        ...
+
+    def needs_rehash(self, digest: str) -> bool:
+        """Whether `hash` would make a better digest of the same password: another kind, or other costs."""
         ...
 
 

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.clock import SteadyTime
 from station_core.errors import NotFound
+from station_core.identity.events import AccessChanged
 from station_core.identity.policy import require_station_role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
 
     from station_core.clock import Clock
+    from station_core.events import EventBus
     from station_core.identity.model import Role, Session, User
     from station_core.identity.ports import IdentityStore
 
@@ -26,12 +30,14 @@ class Residents:
     Sessions are here too, so that an ended one is refused at once, also while the store is away.
     """
 
-    def __init__(self, *, store: IdentityStore, clock: Clock) -> None:
+    def __init__(self, *, store: IdentityStore, bus: EventBus, clock: Clock) -> None:
         self._store = store
+        self._bus = bus
         self.time = SteadyTime(clock)
         self.one_at_a_time = asyncio.Lock()
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
+        self._used_at: dict[str, datetime] = {}
         self._members: dict[str, Role] = {}
         self.owner_id: str | None = None
 
@@ -67,14 +73,30 @@ class Residents:
         wanted = email.strip().casefold()
         return next((user for user in self._users.values() if user.email.casefold() == wanted), None)
 
+    def named(self, who: str) -> User | None:
+        """Whose address this is, or whose name, where it's one person's alone."""
+        found = self.by_email(who)
+        if found is None:
+            wanted = who.strip().casefold()
+            bearers = [user for user in self._users.values() if user.name.casefold() == wanted]
+            found = bearers[0] if len(bearers) == 1 else None
+        return found
+
     def put(self, user: User) -> None:
         """The store holds this user, as this, and in the same role as a member of the station."""
+        before = self._users.get(user.id)
         self._users[user.id] = user
         self._members[user.id] = user.role
+        if before is not None and before != user:
+            self._changed(user.id)
 
     def require_station_role(self, user_id: str, roles: Collection[Role]) -> Role:
         """The role in the station; raise `Forbidden` unless it's one of these."""
         return require_station_role(user_id, roles, owner_id=self.owner_id, members=self._members)
+
+    def rehashed(self, user_id: str, password_hash: str) -> None:
+        """The store holds another digest of the same password."""
+        self._users[user_id] = replace(self._users[user_id], password_hash=password_hash)
 
     def session(self, session_id: str) -> Session | None:
         """The session of this id, unless it was ended."""
@@ -88,15 +110,34 @@ class Residents:
         """The store holds this session, as this."""
         self._sessions[session.id] = session
 
+    def used(self, session_id: str, at: datetime) -> None:
+        """Somebody has just shown a token of this session."""
+        self._used_at[session_id] = at
+
+    def seen(self, session: Session) -> Session:
+        """The session with the hour of its last use, which the store knows only to the refresh."""
+        return replace(session, used_at=max(session.used_at, self._used_at.get(session.id, session.used_at)))
+
     def ended(self, session_id: str) -> None:
         """The store holds this session no more."""
-        self._sessions.pop(session_id, None)
+        session = self._sessions.get(session_id)
+        if session is not None:
+            self._keep(lambda one: one.id != session_id)
+            self._changed(session.user_id)
 
-    def ended_all(self, user_id: str) -> None:
-        """The store holds no session of this user any more."""
-        self._sessions = {s.id: s for s in self._sessions.values() if s.user_id != user_id}
+    def ended_all(self, user_id: str, *, but: str | None = None) -> None:
+        """The store holds no session of this user any more, but that one."""
+        self._keep(lambda session: session.user_id != user_id or session.id == but)
+        self._changed(user_id)
 
     def forget_expired(self) -> None:
         """Sessions that are over."""
         at = self.time.now()
-        self._sessions = {s.id: s for s in self._sessions.values() if s.expires_at > at}
+        self._keep(lambda session: session.expires_at > at)
+
+    def _keep(self, holds: Callable[[Session], bool]) -> None:
+        self._sessions = {session.id: session for session in self._sessions.values() if holds(session)}
+        self._used_at = {session_id: at for session_id, at in self._used_at.items() if session_id in self._sessions}
+
+    def _changed(self, user_id: str) -> None:
+        self._bus.publish([AccessChanged(user_id=user_id, timestamp=self.time.now())])

@@ -127,3 +127,11 @@ def test_the_default_is_argon2id_with_64_mib() -> None:
     assert parameters.type.name == "ID"
     assert parameters.memory_cost == 64 * 1024
     assert parameters.time_cost >= 3
+
+
+async def test_a_digest_of_other_costs_or_another_kind_is_to_be_made_anew() -> None:
+    passwords = Argon2Passwords()
+
+    assert not passwords.needs_rehash(await passwords.hash("correct horse"))
+    assert passwords.needs_rehash(PasswordHasher(time_cost=1, memory_cost=64).hash("correct horse"))
+    assert passwords.needs_rehash("garbage")

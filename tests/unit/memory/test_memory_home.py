@@ -10,13 +10,15 @@ from station_adapters.memory.home import MemoryPorts
 from station_adapters.memory.identity import MemoryIdentityStore, MemoryTokens
 from station_core.errors import BrokerUnavailable, DeviceUnknown, NotFound, Unauthenticated
 from station_core.identity.model import Claims, Role, Session, User
+from station_core.identity.refreshing import Digests, Opening
 
 ANNA = User(id="1", email="a@b", name="Anna", role=Role.OWNER, created_at=NEW_YEAR)
 
 
-def session(name: str, *, day: int) -> Session:
+def opening(name: str, *, day: int) -> Opening:
     begun = NEW_YEAR + timedelta(days=day)
-    return Session(id=name, user_id="1", created_at=begun, expires_at=begun + timedelta(days=30))
+    session = Session(id=name, user_id="1", created_at=begun, used_at=begun, expires_at=begun + timedelta(days=30))
+    return Opening(session=session, refresh=Digests(family=name, secret="s"))
 
 
 def claims(name: str, *, minute: int) -> Claims:
@@ -59,20 +61,20 @@ async def test_a_home_that_breaks_down_is_not_passed_over() -> None:
 
 async def test_sessions_that_are_over_are_forgotten_when_the_next_begins() -> None:
     store = MemoryIdentityStore()
-    await store.found(ANNA, session("first", day=0), "d1")
+    await store.found(ANNA, opening("first", day=0))
 
-    await store.open_session(session("second", day=29), "d2")
-    await store.open_session(session("third", day=30), "d3")
+    await store.open_session(opening("second", day=29))
+    await store.open_session(opening("third", day=30))
 
     assert {s.id for s in (await store.load()).sessions} == {"second", "third"}
-    assert set(store._refreshes) == {"d2", "d3"}
+    assert set(store._refreshes) == {"second", "third"}
 
 
 async def test_nobody_begins_a_session_for_a_user_who_is_not_there() -> None:
     store = MemoryIdentityStore()
 
     with pytest.raises(NotFound):
-        await store.open_session(session("first", day=0), "d1")
+        await store.open_session(opening("first", day=0))
     with pytest.raises(NotFound):
         await store.set_password("1", "hash")
 

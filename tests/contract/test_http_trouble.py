@@ -86,7 +86,7 @@ async def test_a_store_that_says_nothing_is_not_waited_for_for_ever(
 ) -> None:
     await rig.log_in()
     never = asyncio.Event()
-    monkeypatch.setattr(rig.ports.store, "add", lambda *_: never.wait())
+    monkeypatch.setattr(rig.ports.store, "add", lambda *_, **__: never.wait())
     monkeypatch.setattr(waiting, "PATIENCE", 0.05)
 
     answer = await rig.http.post("/api/devices", json=LAMP)

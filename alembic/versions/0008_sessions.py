@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007_sessions"
-down_revision = "0006_audit"
+revision = "0008_sessions"
+down_revision = "0007_successors"
 
 ID = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 INSTANT = sa.BigInteger().with_variant(sa.DateTime(timezone=True), "postgresql")

@@ -19,6 +19,7 @@ async def test_aiomqtt_calls_the_methods_that_are_overridden() -> None:
 
     assert "self._client.on_connect = self._on_connect" in source
     assert "self._client.on_socket_open = self._on_socket_open" in source
+    assert "self._client.on_socket_register_write = self._on_socket_register_write" in source
     assert "self._misc_loop()" in inspect.getsource(aiomqtt.Client._on_socket_open)
 
 

@@ -42,7 +42,6 @@ READ_SIZE: Final = 65_536
 OUTGOING_BOUND: Final = 10_000  # packets that wait for a slow broker; answers to handshakes are dropped beyond
 _CHECKED_EVERY: Final = 1.0  # seconds
 
-
 _EXPIRES: Final = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
 _EXPIRES.MessageExpiryInterval = COMMAND_FOR
 
@@ -85,7 +84,8 @@ class Connection:
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         with link_errors():
             codes = await self._client.subscribe([(topic, options) for topic in topics])
-        if refused := [topic for topic, code in zip(topics, codes, strict=True) if _value(code) >= 0x80]:
+        values = [getattr(code, "value", code) for code in codes]
+        if refused := [topic for topic, value in zip(topics, values, strict=True) if value >= 0x80]:
             raise LinkDown(f"The broker refuses the subscription to {refused[0]}.")
 
     async def ended(self) -> None:
@@ -132,6 +132,7 @@ async def connected(
     try:
         with link_errors():
             await client.__aenter__()
+            client.check()
         yield connection
         with link_errors():
             await client.__aexit__(None, None, None)
@@ -139,8 +140,10 @@ async def connected(
         client.abandon()
 
 
-def _value(code: Any) -> int:
-    return int(getattr(code, "value", code))
+def _seen(ending: asyncio.Future[None]) -> None:
+    # Its error may be of no interest any more.
+    if not ending.cancelled():
+        ending.exception()
 
 
 class _Client(aiomqtt.Client):
@@ -177,6 +180,8 @@ class _Client(aiomqtt.Client):
         self._client.connect_timeout = CONNECT_WITHIN
         self._client.manual_ack_set(True)
         setattr(self._client, "_sock_recv", self._take_control)  # noqa: B010  # pinned by a canary
+        self._connected.add_done_callback(_seen)
+        self._disconnected.add_done_callback(_seen)
 
     @property
     def over(self) -> bool:
@@ -187,6 +192,11 @@ class _Client(aiomqtt.Client):
     def outgoing(self) -> int:
         """How many packets wait for the socket."""
         return len(self._client._out_packet)  # noqa: SLF001  # pinned by a canary
+
+    def check(self) -> None:
+        """Raise `MqttError` when the broker left right behind its CONNACK, for aiomqtt forgets that."""
+        if self._client.socket() is None:
+            raise aiomqtt.MqttError("The broker closed the connection.")
 
     def send_raw(self, command: int, packets: bytes) -> None:
         """Send packets that are complete."""
@@ -210,10 +220,8 @@ class _Client(aiomqtt.Client):
         """End the connection without a word, at once; again is no error."""
         self._abandoned = True
         self._client._sock_close()  # noqa: SLF001  # pinned by a canary
-        if self._disconnected.done() and not self._disconnected.cancelled():
-            self._disconnected.exception()  # was seen, or is of no interest any more
-        if self._connected.done() and not self._connected.cancelled():
-            self._connected.exception()
+        self._connected.add_done_callback(_seen)
+        self._disconnected.add_done_callback(_seen)
 
     def control(self, packet: bytes) -> None:
         """Let paho have a packet that is no PUBLISH."""
@@ -227,15 +235,23 @@ class _Client(aiomqtt.Client):
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
-        # This runs in the thread that connects.
-        super()._on_socket_open(client, userdata, sock)
-        self._loop.call_soon_threadsafe(self._take_over_reading, sock.fileno())
+        super()._on_socket_open(client, userdata, sock)  # in the thread that connects
+        self._loop.call_soon_threadsafe(self._read_soon, sock)
 
-    def _take_over_reading(self, descriptor: int) -> None:
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002  # paho's
+        self._loop.call_soon_threadsafe(self._write_soon, sock)
+
+    def _read_soon(self, sock: Any) -> None:
+        descriptor = sock.fileno()
         if self._abandoned:
             self._client._sock_close()  # noqa: SLF001  # pinned by a canary
-        else:
+        elif sock is self._client.socket():
             self._loop.add_reader(descriptor, self._readable)  # in place of aiomqtt's: one a descriptor
+
+    def _write_soon(self, sock: Any) -> None:
+        descriptor = sock.fileno()
+        if sock is self._client.socket():  # else it was closed meanwhile, and its descriptor may be another's
+            self._loop.add_writer(descriptor, self._client.loop_write)
 
     def _readable(self) -> None:
         sock = self._client.socket()
@@ -266,10 +282,9 @@ class _Client(aiomqtt.Client):
         return taken
 
     def _fail(self, error: Exception) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError(str(error)))
-        elif not self._disconnected.done():
-            self._disconnected.set_exception(aiomqtt.MqttError(str(error)))
+        ending = self._disconnected if self._connected.done() else self._connected
+        if not ending.done():
+            ending.set_exception(aiomqtt.MqttError(str(error)))
         self._client._sock_close()  # noqa: SLF001  # pinned by a canary
 
     async def _misc_loop(self) -> None:

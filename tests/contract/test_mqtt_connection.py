@@ -1,0 +1,85 @@
+"""A connection with the broker that ends at an awkward moment: it's told as `LinkDown`, and nothing is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from station_adapters.mqtt.address import BrokerAddress
+from station_adapters.mqtt.connection import connected
+from station_core.errors import BrokerUnavailable, LinkDown
+from tests.servers.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from station_adapters.mqtt.connection import Connection
+
+CONNACK = b"\x20\x03\x00\x00\x00"  # MQTT 5: no session, success, no properties
+
+
+@pytest.fixture
+async def complaints() -> AsyncIterator[list[str]]:
+    """What the loop was told that nobody took care of."""
+    told: list[str] = []
+
+    def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        told.append(f"{context['message']}: {context.get('exception')!r}")
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(note)
+    yield told
+    loop.set_exception_handler(None)
+
+
+@asynccontextmanager
+async def rude_broker() -> AsyncIterator[BrokerAddress]:
+    """A broker that lets everybody in and hangs up in the same breath."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1_024)
+        writer.write(CONNACK)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        yield BrokerAddress(host=host, port=port)
+
+
+async def settled() -> None:
+    """Let everything happen that was due."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+
+
+async def test_a_broker_that_leaves_behind_its_welcome_is_no_connection(complaints: list[str]) -> None:
+    async with rude_broker() as address:
+        for _ in range(20):
+            with pytest.raises(LinkDown):
+                async with connected(address, "canary", _ignore) as connection:
+                    await connection.ended()
+        await settled()
+
+    assert complaints == []
+
+
+async def test_what_is_to_be_sent_is_dropped_with_the_connection(complaints: list[str]) -> None:
+    async with Mosquitto() as broker:
+        address = BrokerAddress(host=broker.host, port=broker.port)
+        with suppress(BrokerUnavailable):
+            async with connected(address, "canary", _ignore) as connection:
+                connection.post("t", b"x")
+                raise BrokerUnavailable
+        await settled()
+
+    assert complaints == []
+
+
+def _ignore(_connection: Connection, _topic: bytes, _payload: bytes, _packet_id: int, _flags: int) -> None:
+    """Nothing is subscribed to."""

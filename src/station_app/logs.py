@@ -4,7 +4,9 @@ import logging
 import sys
 from collections import deque
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final, TextIO, cast
+from typing import TYPE_CHECKING, Final, TextIO
+
+import structlog
 
 from station_app.masking import mask_secrets
 from station_app.settings.model import LogLevel
@@ -13,15 +15,6 @@ from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
-
-_modules = cast("dict[str, object]", sys.modules)
-# structlog would take rich along, 4 MB, for tracebacks that show the values of local variables, passwords among them.
-# What is None isn't there, says importlib.
-_rich = _modules.setdefault("rich", None)
-import structlog  # noqa: E402
-
-if _rich is None:
-    del _modules["rich"]
 
 QUIET: Final = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "station.mqtt.client": logging.CRITICAL}
 """Loggers of libraries whose chatter says what the station's own logs say better."""

@@ -89,6 +89,7 @@ class MqttRig:
         self.inbound = Inbound(self._home)
         self.link = MqttLink(BrokerAddress(host="127.0.0.1", port=proxy.port), "station/s")
         self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._listens = asyncio.Event()
         self._listening = group.create_task(self._listen())
 
     async def heard(self, count: int) -> list[Heard]:
@@ -107,6 +108,7 @@ class MqttRig:
         self._run = self._group.create_task(self._hold())
         async with asyncio.timeout(5):
             await self._subscribed.wait()
+            await self._listens.wait()
 
     def end(self) -> None:
         self._listening.cancel()
@@ -124,6 +126,7 @@ class MqttRig:
             prefix = f"station/{STATION}/device/{DEVICE}/"
             await device.subscribe(f"{prefix}command", qos=1)
             await device.subscribe(f"{prefix}handshake/ack", qos=1)
+            self._listens.set()
             async for message in device.messages:
                 assert isinstance(message.payload, bytes)
                 self._heard.put_nowait(Heard(str(message.topic).removeprefix(prefix), json.loads(message.payload)))

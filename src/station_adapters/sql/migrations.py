@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
 
@@ -66,15 +65,10 @@ def _move(connection: Connection, revision: str, *, up: bool) -> None:
         return
     if up != (here < there):
         raise Malformed(f"The tables are at {way[here]}: {way[there]} is {'behind' if up else 'ahead of'} that.")
-    # Imported when needed, for at most starts there's nothing to do. mako comes with it, and would take pygments along,
-    # 6 MB, to show errors as web pages. What is None isn't there, says importlib.
-    modules = cast("dict[str, object]", sys.modules)
-    pygments = modules.setdefault("pygments", None)
+    # Imported when needed: as at most starts there's nothing to do.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
-    if pygments is None:
-        del modules["pygments"]
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     (command.upgrade if up else command.downgrade)(config, way[there])

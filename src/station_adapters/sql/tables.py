@@ -20,9 +20,9 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Uuid,
     false,
 )
-from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 Seq: Final = BigInteger().with_variant(Integer(), "sqlite")  # there only INTEGER is the row's own number
-Id: Final = Text().with_variant(UUID(as_uuid=False), "postgresql")
+Id: Final = Text().with_variant(Uuid(as_uuid=False), "postgresql")
 
 metadata = MetaData(
     naming_convention={

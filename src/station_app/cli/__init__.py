@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from station_app.lean import without
 from station_core.errors import (
     Malformed,
     SettingInvalid,
@@ -37,10 +38,11 @@ def main(words: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if words is None else list(words)
     try:
         if given == ["serve"]:
-            # What runs for months doesn't carry along what only reads command lines, which takes 4 MB.
-            from station_app.cli.serve import serve  # noqa: PLC0415
+            # What runs for months doesn't carry along what only reads command lines, 4 MB, nor other ballast.
+            with without("rich", "pygments"):
+                from station_app.cli.serve import serve  # noqa: PLC0415
 
-            serve()
+                serve()
         else:
             from station_app.cli.commands import run  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ import uvloop
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.migrations import upgrade
+from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.system.clock import SystemRandomness
 from station_core.devices.credentials import Credential
 from station_core.devices.model import Device, Status
@@ -63,10 +64,13 @@ class Load:
         return DeviceChange(after, events)
 
 
-async def load(database: Database, count: int) -> Load:
+async def load(database: Database, count: int, *, cloud: bool) -> Load:
     await upgrade(database)
-    store = SqlDeviceStore(database, SystemRandomness())
+    outbox = SqlOutbox(database)
+    store = SqlDeviceStore(database, SystemRandomness(), outbox)
     await store.load()
+    if cloud:
+        await outbox.claimed(lambda _: None)
     at = datetime.now(UTC)
     devices = []
     for n in range(count):
@@ -104,14 +108,16 @@ async def measure(what: str, load: Load, seconds: float) -> None:
 
 
 async def run(seconds: float, devices: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        database = open_database(f"sqlite:///{folder}/station.db")
-        await measure("SQLite", await load(database, devices), seconds)
-        await database.close()
-    async with Postgres() as server:
-        database = open_database(await server.fresh_database())
-        await measure("PostgreSQL", await load(database, devices), seconds)
-        await database.close()
+    for cloud in (False, True):
+        print("claimed by a cloud that is away" if cloud else "without a cloud")
+        with tempfile.TemporaryDirectory() as folder:
+            database = open_database(f"sqlite:///{folder}/station.db")
+            await measure("SQLite", await load(database, devices, cloud=cloud), seconds)
+            await database.close()
+        async with Postgres() as server:
+            database = open_database(await server.fresh_database())
+            await measure("PostgreSQL", await load(database, devices, cloud=cloud), seconds)
+            await database.close()
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from station_adapters.sql.engine import open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.lock import store_lock
 from station_adapters.sql.migrations import upgrade
+from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.provisioning import SqlProvisioningStore
 from station_adapters.system.clock import SystemClock, SystemRandomness
 from station_adapters.system.files import private_folder, write_atomically
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from station_adapters.cloud.link import CloudLink
     from station_app.settings import Settings, StationKeys
+    from station_core.cloud.ports import Outbox
     from station_core.devices.ports import BrokerDoor
     from station_core.devices.types import DeviceType
 
@@ -98,6 +100,11 @@ def broker_port(settings: Settings) -> int:
     return settings.mqtt_port if settings.mqtt_url is None else settings.mqtt_url.port
 
 
+def heard_by_cloud(settings: Settings, outbox: SqlOutbox) -> Outbox | None:
+    """What waits for the cloud; None without one: then nothing is kept for it either."""
+    return None if settings.cloud_url is None else outbox
+
+
 def device_types(settings: Settings) -> tuple[DeviceType, ...]:
     """What the station knows from the start, and what the settings add."""
     return (*TYPES, *settings.device_types)
@@ -119,10 +126,11 @@ class Container(containers.DeclarativeContainer):
 
     database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
     lock = providers.Singleton(store_lock, database)
-    device_store = providers.Singleton(SqlDeviceStore, database, randomness)
+    outbox = providers.Singleton(SqlOutbox, database)
+    device_store = providers.Singleton(SqlDeviceStore, database, randomness, outbox)
     sealer = providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
     provisioning_store = providers.Singleton(SqlProvisioningStore, database, sealer)
-    cloud_store = providers.Singleton(SqlCloudStore, database, sealer)
+    cloud_store = providers.Singleton(SqlCloudStore, database, sealer, outbox)
     audit_store = providers.Singleton(SqlAuditStore, database)
     identity_store = providers.Singleton(SqlIdentityStore, database)
 
@@ -147,6 +155,7 @@ class Container(containers.DeclarativeContainer):
         audit_store=audit_store,
         provisioning_store=provisioning_store,
         cloud_store=cloud_store,
+        outbox=providers.Singleton(heard_by_cloud, settings, outbox),
         mqtt_host=providers.Singleton(broker_host, settings),
         mqtt_port=providers.Singleton(broker_port, settings),
     )

@@ -141,6 +141,7 @@ class Station:
         supervisor.keep("audit", self._home.audit.run)
         supervisor.keep("lookout", self._home.lookout.run)
         supervisor.keep("provisioning", self._home.provisioning.run)
+        supervisor.keep("outbox bounds", self._home.outbox_bounds.run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -155,7 +156,17 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ("start", "cloud", "control", "provisioning", "lookout", "forgetting", "presence", "strangers"):
+        for name in (
+            "start",
+            "cloud",
+            "control",
+            "outbox bounds",
+            "provisioning",
+            "lookout",
+            "forgetting",
+            "presence",
+            "strangers",
+        ):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from station_core.audit.model import KEPT_FOR as RECORDS_KEPT_FOR
 from station_core.audit.service import Audit
 from station_core.audit.unrecorded import Unrecorded
+from station_core.cloud.channels import Channels
 from station_core.cloud.claim import Claim
-from station_core.cloud.nowhere import NoCloud
+from station_core.cloud.nowhere import NoCloud, NoOutbox
+from station_core.cloud.outbox import Bounds, OutboxBounds
 from station_core.cloud.status import CloudBoard
 from station_core.devices.activity import KEPT_FOR as ACTIVITIES_KEPT_FOR
 from station_core.devices.commands import CommandService
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.ports import AuditStore
     from station_core.clock import Clock, Randomness
-    from station_core.cloud.ports import CloudStore
+    from station_core.cloud.ports import CloudStore, Outbox
     from station_core.devices.ports import BrokerDoor, DeviceChange, DeviceLink, DeviceStore
     from station_core.devices.types import DeviceType
     from station_core.errors import StationError
@@ -54,10 +56,11 @@ class Home:
     """
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
-    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout and
-    provisioning under a supervisor. Without an *audit_store* nothing is recorded of who did what.
+    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout,
+    provisioning and outbox_bounds under a supervisor. Without an *audit_store* nothing is recorded of who did what.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
-    Without a *cloud_store* no cloud can claim it.
+    Without a *cloud_store* no cloud can claim it; without an *outbox*, the one that the device store fills, none hears
+    of anything.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Home:
         audit_store: AuditStore | None = None,
         provisioning_store: ProvisioningStore | None = None,
         cloud_store: CloudStore | None = None,
+        outbox: Outbox | None = None,
         radio: BleTransport | None = None,
         mqtt_host: str = "localhost",
         mqtt_port: int = 1883,
@@ -197,6 +201,9 @@ class Home:
             station_id=station_id,
         )
         self.cloud = CloudBoard(claim=self.claim, clock=clock)
+        self.outbox: Outbox = NoOutbox() if outbox is None else outbox
+        self.channels = Channels(self.outbox)
+        self.outbox_bounds = OutboxBounds(outbox=self.outbox, clock=clock, bounds=Bounds())
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
@@ -204,6 +211,7 @@ class Home:
         await self.zones.load()
         await self.residents.load()
         await self.claim.load()
+        await self.outbox.load()
         self._store_is(None)
 
     async def run(self) -> None:
@@ -216,6 +224,7 @@ class Home:
             group.create_task(self.audit.run())
             group.create_task(self.lookout.run())
             group.create_task(self.provisioning.run())
+            group.create_task(self.outbox_bounds.run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

@@ -16,6 +16,7 @@ from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore
+from station_adapters.memory.outbox import MemoryOutbox
 from station_adapters.memory.provisioning import MemoryProvisioningStore
 from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
@@ -23,6 +24,7 @@ from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import Database, open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.migrations import upgrade
+from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.provisioning import SqlProvisioningStore
 from station_adapters.sql.tables import cloud_config, device_types, station, station_settings
 from station_core.devices.zones import Zone
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from station_core.audit.ports import AuditStore
-    from station_core.cloud.ports import CloudStore
+    from station_core.cloud.ports import CloudStore, Outbox
     from station_core.devices.ports import DeviceStore
     from station_core.errors import StationError
     from station_core.identity.ports import IdentityStore
@@ -71,6 +73,9 @@ class StoreRig(Protocol):
     @property
     def audit(self) -> AuditStore: ...
 
+    @property
+    def outbox(self) -> Outbox: ...
+
     async def cut(self) -> None:
         """Make the database unable to keep anything; what is under way fails too."""
         ...
@@ -105,10 +110,11 @@ class StoreRig(Protocol):
 class MemoryStores:
     def __init__(self) -> None:
         ledger = Ledger()
-        self.devices = MemoryDeviceStore(MemoryRandomness(), ledger)
+        self.outbox = MemoryOutbox()
+        self.devices = MemoryDeviceStore(MemoryRandomness(), ledger, self.outbox)
         self.identities = MemoryIdentityStore(ledger)
         self.provisioning = MemoryProvisioningStore(ledger)
-        self.cloud = MemoryCloudStore()
+        self.cloud = MemoryCloudStore(self.outbox)
         self.audit = MemoryAuditStore(ledger)
 
     async def cut(self) -> None:
@@ -121,7 +127,7 @@ class MemoryStores:
         self._trouble(StoreFull())
 
     def _trouble(self, trouble: StationError | None) -> None:
-        for store in (self.devices, self.identities, self.provisioning, self.cloud, self.audit):
+        for store in (self.devices, self.identities, self.provisioning, self.cloud, self.audit, self.outbox):
             store.trouble = trouble
 
     async def make_room(self) -> None:
@@ -151,11 +157,12 @@ class SqlStores:
 
     def _open(self) -> None:
         self.database: Database = open_database(self.url)
-        self.devices = SqlDeviceStore(self.database, self._randomness)
+        self.outbox = SqlOutbox(self.database)
+        self.devices = SqlDeviceStore(self.database, self._randomness, self.outbox)
         self.identities = SqlIdentityStore(self.database)
         sealer = AesGcmSealer(self._secret)
         self.provisioning = SqlProvisioningStore(self.database, sealer)
-        self.cloud = SqlCloudStore(self.database, sealer)
+        self.cloud = SqlCloudStore(self.database, sealer, self.outbox)
         self.audit = SqlAuditStore(self.database)
 
     async def reopen(self) -> None:

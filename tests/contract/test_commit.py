@@ -95,7 +95,7 @@ async def test_a_report_never_overwrites_name_and_zone(stores: StoreRig) -> None
 
 async def test_a_report_of_a_device_that_was_removed_leaves_its_activity_alone(stores: StoreRig) -> None:
     lamp = await added(stores.devices)
-    await stores.devices.remove(lamp.id)
+    await stores.devices.remove(lamp.id, at=NOON)
     again = await added(stores.devices)
     await stores.devices.commit(batch(1, tells(lamp, {"n": 1}), reports(lamp, {"on": True})))
 

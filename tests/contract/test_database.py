@@ -14,7 +14,7 @@ from sqlalchemy import text
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.migrations import upgrade
 from station_core.errors import SettingInvalid, StoreUnavailable
-from tests.contract.told import added, batch, kept, reports
+from tests.contract.told import NOON, added, batch, kept, reports
 from tests.servers.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def test_a_server_that_falls_silent_is_unavailable_and_then_available_agai
     async with asyncio.timeout(15):
         ends = await asyncio.gather(
             postgres_stores.devices.commit(batch(2, reports(lamp, {"on": True}))),
-            postgres_stores.devices.remove(lamp.id),
+            postgres_stores.devices.remove(lamp.id, at=NOON),
             postgres_stores.devices.find("lamp"),
             return_exceptions=True,
         )

@@ -55,7 +55,7 @@ async def test_what_changes_devices_and_zones_is_recorded_with_the_change(stores
     await stores.devices.rename(lamp.renamed("Sun", hall.id, at=NOON), deed=deed(Action.DEVICE_UPDATE))
     await stores.devices.set_credential(lamp.id, None, deed=deed(Action.CREDENTIALS_REVOKE))
     await stores.devices.remove_zone(hall.id, at=NOON, deed=deed(Action.ZONE_REMOVE))
-    await stores.devices.remove(lamp.id, deed=deed(Action.DEVICE_REMOVE))
+    await stores.devices.remove(lamp.id, at=NOON, deed=deed(Action.DEVICE_REMOVE))
     await stores.provisioning.keep_wifi(Wifi(ssid="home", password="12345678"), deed=deed(Action.WIFI_CHANGE))
 
     assert await actions(stores) == [
@@ -107,7 +107,7 @@ async def test_a_change_that_is_refused_leaves_no_record(stores: StoreRig) -> No
     with pytest.raises(NotFound):
         await stores.devices.rename(lamp.renamed("Sun", nobody, at=NOON), deed=deed())
     with pytest.raises(DeviceUnknown):
-        await stores.devices.remove(nobody, deed=deed())
+        await stores.devices.remove(nobody, at=NOON, deed=deed())
     with pytest.raises(DeviceUnknown):
         await stores.devices.set_credential(nobody, None, deed=deed())
     with pytest.raises(ZoneNameTaken):

@@ -119,7 +119,7 @@ async def test_a_device_that_isnt_there_cant_be_renamed_nor_moved_to_a_zone_that
 async def test_a_removed_device_is_forgotten_and_its_activities_stay(stores: StoreRig) -> None:
     lamp = await added(stores.devices)
     await stores.devices.commit(batch(1, goes(lamp)))
-    await stores.devices.remove(lamp.id)
+    await stores.devices.remove(lamp.id, at=NOON)
     loaded = await stores.devices.load()
     page = await stores.devices.activities(ActivityFilter(device_id=lamp.id))
 
@@ -130,12 +130,12 @@ async def test_a_removed_device_is_forgotten_and_its_activities_stay(stores: Sto
 async def test_a_device_that_isnt_there_cant_be_removed(stores: StoreRig) -> None:
     for device_id in (NOBODY, "none of ours", "x\0"):
         with pytest.raises(DeviceUnknown):
-            await stores.devices.remove(device_id)
+            await stores.devices.remove(device_id, at=NOON)
 
 
 async def test_a_removed_devices_external_id_is_free_again(stores: StoreRig) -> None:
     first = await added(stores.devices)
-    await stores.devices.remove(first.id)
+    await stores.devices.remove(first.id, at=NOON)
     second = await added(stores.devices)
 
     assert await kept(stores.devices) == second
@@ -217,7 +217,7 @@ async def test_without_the_database_nothing_is_kept_and_with_it_again_everything
         lambda: stores.devices.rename(lamp.renamed("Other", None, at=NOON)),
         lambda: stores.devices.commit(batch(1, goes(lamp))),
         lambda: stores.devices.replace_types(TYPES),
-        lambda: stores.devices.remove(lamp.id),
+        lambda: stores.devices.remove(lamp.id, at=NOON),
         stores.devices.load,
     ]
     await stores.cut()

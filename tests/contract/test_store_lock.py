@@ -13,7 +13,7 @@ from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.lock import AdvisoryLock, store_lock
 from station_core.errors import SettingInvalid, StoreTaken, StoreUnavailable
-from tests.contract.told import added, batch, kept, reports, tells
+from tests.contract.told import NOON, added, batch, kept, reports, tells
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -103,7 +103,7 @@ async def test_a_lost_lock_stops_all_writing_until_it_is_held_again(postgres_sto
     with pytest.raises(StoreUnavailable):
         await postgres_stores.devices.commit(batch(1, reports(lamp, {"on": True})))
     with pytest.raises(StoreUnavailable):
-        await postgres_stores.devices.remove(lamp.id)
+        await postgres_stores.devices.remove(lamp.id, at=NOON)
     untouched = await kept(postgres_stores.devices)
     async with running(lock):
         await held.until(True, False, True)

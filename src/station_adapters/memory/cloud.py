@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from station_adapters.memory.outbox import MemoryOutbox
 from station_core.cloud.model import Standing
 from station_core.errors import Stale
 
@@ -19,7 +20,8 @@ T = TypeVar("T")
 class MemoryCloudStore:
     """A `CloudStore` without a database; `trouble` is what every call raises while it is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: MemoryOutbox | None = None) -> None:
+        self._outbox = MemoryOutbox() if outbox is None else outbox
         self._kept: Standing | None = None
         self.trouble: StationError | None = None
 
@@ -39,23 +41,24 @@ class MemoryCloudStore:
             if self._known().claim_secret != claim_secret:
                 raise Stale("The station has another claim secret by now.")
             self._kept = replace(self._known(), config=config)
+            self._outbox.begin()
 
         await self._atomic(claim)
 
     async def forget(self) -> None:
         """See `CloudStore`."""
-        await self._atomic(lambda: self._become(replace(self._known(), config=None)))
+        await self._atomic(lambda: self._let_go(self._known()))
 
     async def unclaim(self, *, fresh_secret: str) -> None:
         """See `CloudStore`."""
-        await self._atomic(lambda: self._become(replace(self._known(), config=None, claim_secret=fresh_secret)))
+        await self._atomic(lambda: self._let_go(replace(self._known(), claim_secret=fresh_secret)))
 
     async def begin_reset(self, devices: Sequence[str]) -> None:
         """See `CloudStore`."""
 
         def begin() -> None:
             known = self._known()
-            self._kept = replace(known, config=None, unreset=tuple(dict.fromkeys([*known.unreset, *devices])))
+            self._let_go(replace(known, unreset=tuple(dict.fromkeys([*known.unreset, *devices]))))
 
         await self._atomic(begin)
 
@@ -66,6 +69,10 @@ class MemoryCloudStore:
     def _known(self) -> Standing:
         assert self._kept is not None, "A store is loaded first."
         return self._kept
+
+    def _let_go(self, standing: Standing) -> None:
+        self._kept = replace(standing, config=None)
+        self._outbox.end()
 
     def _become(self, standing: Standing) -> None:
         self._kept = standing

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.audit import Ledger
 from station_adapters.memory.feed import MemoryFeed
+from station_adapters.memory.outbox import MemoryOutbox
 from station_core.devices.activity import EVERYTHING, Activity, line
+from station_core.devices.events import DeviceDeleted
 from station_core.devices.model import Status
 from station_core.devices.ports import Loaded
 from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound, ZoneNameTaken
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Deed
     from station_core.clock import Randomness
-    from station_core.devices.activity import ActivityFilter, ActivityPage
+    from station_core.devices.activity import ActivityFilter, ActivityPage, Line
     from station_core.devices.credentials import Credential, Successor
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
@@ -37,12 +39,16 @@ class MemoryDeviceStore:
     """
     A `DeviceStore` without a database; what it holds outlives the station that uses it, as a disk would.
 
-    `trouble` is what every call raises while it is set, instead of having an effect. Deeds go into the *ledger*.
+    `trouble` is what every call raises while it is set, instead of having an effect. Deeds go into the *ledger*, what
+    the cloud is to hear into the *outbox*.
     """
 
-    def __init__(self, randomness: Randomness, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, randomness: Randomness, ledger: Ledger | None = None, outbox: MemoryOutbox | None = None
+    ) -> None:
         self._randomness = randomness
         self.ledger = Ledger() if ledger is None else ledger
+        self._outbox = MemoryOutbox() if outbox is None else outbox
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
         self._successors: dict[str, Successor] = {}
@@ -90,14 +96,18 @@ class MemoryDeviceStore:
 
         await self._atomic(rename, deed)
 
-    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
+    async def remove(self, device_id: str, *, at: datetime, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
 
         def remove() -> None:
-            self._known(device_id)
+            name = self._known(device_id).name
             del self._devices[device_id]
             self._credentials.pop(device_id, None)
             self._successors.pop(device_id, None)
+            self._outbox.forget_state(device_id)
+            self._outbox.take(
+                DeviceDeleted(device_id=device_id, device_name=name, timestamp=at), self._randomness.uuid()
+            )
 
         await self._atomic(remove, deed)
 
@@ -196,19 +206,12 @@ class MemoryDeviceStore:
             kept = self._devices.get(change.device.id)
             if kept is not None:
                 self._devices[kept.id] = replace(change.device, name=kept.name, zone_id=kept.zone_id)
-            self._feed.add(
-                Activity(
-                    id=self._randomness.uuid(),
-                    device_id=told.device_id,
-                    device_name=told.device_name,
-                    device_type=told.device_type,
-                    event_type=told.event_type,
-                    payload=told.payload,
-                    created_at=told.created_at,
-                )
-                for event in change.events
-                if (told := line(event)) is not None
-            )
+            for event in change.events:
+                event_id = self._randomness.uuid()
+                if (told := line(event)) is not None:
+                    self._feed.add([_activity(told, event_id)])
+                if kept is not None or told is not None:
+                    self._outbox.take(event, event_id)
             self.ledger.add(change.deeds)
         self._last_batch = batch.number
         self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
@@ -241,6 +244,18 @@ class MemoryDeviceStore:
     def _check_zone(self, zone_id: str | None) -> None:
         if zone_id is not None and zone_id not in self._zones:
             raise NotFound("There is no such zone.")
+
+
+def _activity(told: Line, activity_id: str) -> Activity:
+    return Activity(
+        id=activity_id,
+        device_id=told.device_id,
+        device_name=told.device_name,
+        device_type=told.device_type,
+        event_type=told.event_type,
+        payload=told.payload,
+        created_at=told.created_at,
+    )
 
 
 def _check_content(change: DeviceChange) -> None:

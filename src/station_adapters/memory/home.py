@@ -10,6 +10,7 @@ from station_adapters.memory.cloud import MemoryCloudStore
 from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore, MemoryPasswords, MemoryTokens
 from station_adapters.memory.link import MemoryDoor, MemoryLink
+from station_adapters.memory.outbox import MemoryOutbox
 from station_adapters.memory.provisioning import MemoryProvisioningStore
 from station_adapters.memory.radio import MemoryRadio
 from station_core.health import MQTT, Phase
@@ -28,7 +29,8 @@ class MemoryPorts:
         self.clock = MemoryClock()
         self.randomness = MemoryRandomness()
         ledger = Ledger()
-        self.store = MemoryDeviceStore(self.randomness, ledger)
+        self.outbox = MemoryOutbox()
+        self.store = MemoryDeviceStore(self.randomness, ledger, self.outbox)
         self.identities = MemoryIdentityStore(ledger)
         self.audit = MemoryAuditStore(ledger)
         self.passwords = MemoryPasswords()
@@ -37,7 +39,7 @@ class MemoryPorts:
         self.door = MemoryDoor()
         self.radio = MemoryRadio()
         self.provisioning = MemoryProvisioningStore(ledger)
-        self.cloud = MemoryCloudStore()
+        self.cloud = MemoryCloudStore(self.outbox)
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
         """The core over these ports, or over a *link* of your own."""
@@ -54,6 +56,7 @@ class MemoryPorts:
             audit_store=self.audit,
             provisioning_store=self.provisioning,
             cloud_store=self.cloud,
+            outbox=self.outbox,
             radio=self.radio,
         )
 

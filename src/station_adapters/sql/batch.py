@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from station_adapters.sql.audit import journal_row
 from station_adapters.sql.content import check_texts, to_json
+from station_adapters.sql.mail import Mail
 from station_core.devices.activity import line
 from station_core.errors import ChangeRefused
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from station_core.clock import Randomness
+    from station_core.cloud.channels import EventChannel
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
     from station_core.events import Event
@@ -34,6 +36,8 @@ class Rows:
     A device: type, status, state, firmware version, chip, kit tag, heartbeat, station id, session, acks, updated, id.
     A line: id, device id, event type, payload, device name, device type, created.
     A deed: as `journal_row` says.
+    A letter: the number of its line, from 1 on, then as `letter_row` says. While a cloud wants to hear, a mark goes
+    with each device: the time of its newest state and the number of the line before it, None when it told none.
     """
 
     number: int
@@ -42,20 +46,34 @@ class Rows:
     lines: Sequence[tuple[object, ...]]
     deeds: Sequence[tuple[object, ...]]
     deliveries: bytes | None
+    letters: Sequence[tuple[object, ...]] = ()
+    marks: Sequence[tuple[object, int | None]] = ()
 
 
-def rows(batch: Batch[DeviceChange], randomness: Randomness, instant: Callable[[datetime], object]) -> Rows:
-    """The batch's rows, of each device the last alone; raise `ChangeRefused` for what can never be kept."""
+def rows(
+    batch: Batch[DeviceChange],
+    randomness: Randomness,
+    instant: Callable[[datetime], object],
+    active: frozenset[EventChannel],
+) -> Rows:
+    """
+    The batch's rows, of each device the last alone; raise `ChangeRefused` for what can never be kept.
+
+    *active* are the channels that the cloud is to hear.
+    """
     last = {change.device.id: change.device for change in batch.changes}
     devices = [_device(device, instant) for device in last.values()]
     events = (event for change in batch.changes for event in change.events)
+    mail = Mail(active, instant) if active else None
     return Rows(
         number=batch.number,
         oldest=batch.oldest,
         devices=devices,
-        lines=_lines(events, randomness, instant),
+        lines=_lines(events, randomness, instant, mail),
         deeds=[journal_row(deed, instant) for change in batch.changes for deed in change.deeds],
         deliveries=pack(batch.deliveries) if batch.deliveries else None,
+        letters=() if mail is None else mail.letters,
+        marks=() if mail is None else mail.marks(last.values()),
     )
 
 
@@ -103,19 +121,22 @@ def _device(device: Device, instant: Callable[[datetime], object]) -> tuple[obje
 
 
 def _lines(
-    events: Iterable[Event], randomness: Randomness, instant: Callable[[datetime], object]
+    events: Iterable[Event], randomness: Randomness, instant: Callable[[datetime], object], mail: Mail | None
 ) -> list[tuple[object, ...]]:
     lines: list[tuple[object, ...]] = []
     for event in events:
         told = line(event)
         if told is None:
+            if mail is not None:
+                mail.take_silent(event, len(lines))
             continue
         if not is_id(told.device_id):
             raise ChangeRefused("an id that is no UUID")
         check_texts((told.device_name, told.device_type))
+        activity_id = randomness.uuid()
         lines.append(
             (
-                randomness.uuid(),
+                activity_id,
                 told.device_id,
                 told.event_type,
                 to_json(told.payload),
@@ -124,4 +145,6 @@ def _lines(
                 instant(told.created_at),
             )
         )
+        if mail is not None:
+            mail.take(event, activity_id, len(lines))
     return lines

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from station_adapters.sql.content import check_texts
+from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.tables import cloud_config, station_settings
 from station_core.cloud.model import CloudConfig, Standing
 from station_core.errors import Stale
@@ -28,10 +29,11 @@ UNRESET: Final = "station_reset"
 
 
 class SqlCloudStore:
-    """A `CloudStore` in PostgreSQL or SQLite."""
+    """A `CloudStore` in PostgreSQL or SQLite; the *outbox* of the same database goes with the claim."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, outbox: SqlOutbox | None = None) -> None:
         self._database = database
+        self._outbox = SqlOutbox(database) if outbox is None else outbox
         self._sealer = sealer
 
     async def load(self, *, fresh_secret: str) -> Standing:
@@ -52,11 +54,11 @@ class SqlCloudStore:
             connection.execute(delete(cloud_config))
             connection.execute(insert(cloud_config).values(id=1, station_token=sealed, claimed_at=config.claimed_at))
 
-        await self._database.run(claim)
+        await self._outbox.claimed(claim)
 
     async def forget(self) -> None:
         """See `CloudStore`."""
-        await self._database.run(_wipe)
+        await self._outbox.let_go(_wipe)
 
     async def unclaim(self, *, fresh_secret: str) -> None:
         """See `CloudStore`."""
@@ -68,7 +70,7 @@ class SqlCloudStore:
                 update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
             )
 
-        await self._database.run(unclaim)
+        await self._outbox.let_go(unclaim)
 
     async def begin_reset(self, devices: Sequence[str]) -> None:
         """See `CloudStore`."""
@@ -79,7 +81,7 @@ class SqlCloudStore:
             connection.execute(delete(station_settings).where(station_settings.c.key == UNRESET))
             connection.execute(insert(station_settings).values(key=UNRESET, value=left))
 
-        await self._database.run(begin)
+        await self._outbox.let_go(begin)
 
     async def end_reset(self) -> None:
         """See `CloudStore`."""

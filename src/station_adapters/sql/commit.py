@@ -4,6 +4,8 @@ A batch of the journal, as each database takes it fastest: all of the dialects' 
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from station_adapters.sql.audit import COLUMNS
@@ -56,10 +58,8 @@ WITH fresh AS (
 )
 SELECT seq FROM fresh
 """
-# Commands by people are rare: what devices report needn't carry their columns.
-POSTGRES_DEEDS: Final = POSTGRES.replace(
-    "\n)\nSELECT seq FROM fresh",
-    """
+# Commands by people are rare, and not every home has a cloud: what devices report needn't carry their columns.
+_DEEDS: Final = """
 ), done AS (
     INSERT INTO audit (
         at, actor_kind, actor_id, actor_name, action, subject_kind, subject_id, subject_name, result, detail
@@ -67,15 +67,35 @@ POSTGRES_DEEDS: Final = POSTGRES.replace(
     SELECT new.at, new.actor_kind, new.actor_id, new.actor_name, new.action, new.subject_kind, new.subject_id,
         new.subject_name, new.result, new.detail::json
     FROM fresh, unnest(
-        $25::timestamptz[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[],
-        $33::text[], $34::text[]
+        $+0::timestamptz[], $+1::text[], $+2::text[], $+3::text[], $+4::text[], $+5::text[], $+6::text[], $+7::text[],
+        $+8::text[], $+9::text[]
     ) WITH ORDINALITY AS new (
         at, actor_kind, actor_id, actor_name, action, subject_kind, subject_id, subject_name, result, detail, n
     )
     ORDER BY new.n
+"""
+_LETTERS: Final = """
+), posted AS (
+    INSERT INTO outbox (seq, id, rank, channel, method, params, size, written_at)
+    SELECT fresh.seq + new.n, new.id, new.rank, new.channel, new.method, new.params::json, new.size, new.written_at
+    FROM fresh, unnest(
+        $+0::bigint[], $+1::uuid[], $+2::smallint[], $+3::text[], $+4::text[], $+5::text[], $+6::integer[],
+        $+7::timestamptz[]
+    ) AS new (n, id, rank, channel, method, params, size, written_at)
+"""
+_MARKS: Final = (
+    (
+        "updated_at = new.updated_at\n",
+        """updated_at = new.updated_at, unsent_state_at = coalesce(new.state_at, devices.unsent_state_at),
+        unsent_state_seq = coalesce(fresh.seq + new.state_after, devices.unsent_state_seq)
+""",
+    ),
+    ("$15::uuid[]\n", "$15::uuid[], $25::timestamptz[], $26::bigint[]\n"),
+    ("updated_at, id\n", "updated_at, id, state_at, state_after\n"),
 )
-SELECT seq FROM fresh""",
-)
+_END: Final = "\n)\nSELECT seq FROM fresh"
+
+
 EPOCH: Final = "SELECT epoch FROM journal WHERE id = 1"
 
 SQLITE_FRESH: Final = """
@@ -88,11 +108,36 @@ UPDATE devices SET type = ?, status = ?, last_known_state = ?, firmware_version 
     last_heartbeat_at = ?, station_id = ?, session = ?, acks = ?, updated_at = ?
 WHERE id = ?
 """
+SQLITE_MARKED_DEVICE: Final = SQLITE_DEVICE.replace(
+    " updated_at = ?\n",
+    """ updated_at = ?,
+    unsent_state_at = coalesce(?, unsent_state_at), unsent_state_seq = coalesce(?, unsent_state_seq)
+""",
+)
 SQLITE_LINE: Final = """
 INSERT INTO device_events (seq, id, device_id, event_type, payload, device_name, device_type, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 SQLITE_DEED: Final = f"INSERT INTO audit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+SQLITE_LETTER: Final = """
+INSERT INTO outbox (seq, id, rank, channel, method, params, size, written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+@cache
+def statement(*, letters: bool, deeds: bool) -> str:
+    """PostgreSQL's, with the columns of what there is."""
+    text = POSTGRES
+    if letters:
+        for plain, marked in _MARKS:
+            text = text.replace(plain, marked)
+        text = _and_also(text, _LETTERS, 27)
+    return _and_also(text, _DEEDS, 35 if letters else 25) if deeds else text
+
+
+def _and_also(text: str, part: str, first: int) -> str:
+    numbered = re.sub(r"\$\+(\d)", lambda found: f"${first + int(found[1])}", part)
+    return text.replace(_END, f"{numbered.rstrip()}{_END}")
 
 
 class Writer(Protocol):
@@ -129,7 +174,7 @@ class _Postgres:
 
     async def write(self, rows: Rows, epoch: int | None) -> None:
         row = await self._database.statement(
-            POSTGRES_DEEDS if rows.deeds else POSTGRES,
+            statement(letters=bool(rows.marks), deeds=bool(rows.deeds)),
             rows.number,
             len(rows.lines),
             epoch,
@@ -137,6 +182,7 @@ class _Postgres:
             *_columns(rows.lines, 7),
             rows.oldest,
             rows.deliveries,
+            *((*_columns(rows.marks, 2), *_columns(rows.letters, 8)) if rows.marks else ()),
             *(_columns(rows.deeds, len(COLUMNS)) if rows.deeds else ()),
         )
         if row is None and epoch is not None:
@@ -164,16 +210,26 @@ def _write(connection: Connection, rows: Rows, epoch: int | None) -> None:
         if epoch is not None:
             _check_epoch(cursor.execute(EPOCH).fetchone(), epoch)
         return
-    if rows.devices:
+    before: int = fresh[0][0]
+    if rows.marks:
+        marked = zip(rows.devices, rows.marks, strict=True)
+        cursor.executemany(SQLITE_MARKED_DEVICE, (_marked(device, *mark, before) for device, mark in marked))
+    elif rows.devices:
         cursor.executemany(SQLITE_DEVICE, rows.devices)
     if rows.lines:
-        first = fresh[0][0] + 1
-        cursor.executemany(SQLITE_LINE, ((seq, *line) for seq, line in enumerate(rows.lines, first)))
+        cursor.executemany(SQLITE_LINE, ((seq, *line) for seq, line in enumerate(rows.lines, before + 1)))
+    if rows.letters:
+        cursor.executemany(SQLITE_LETTER, ((before + cast("int", n), *letter) for n, *letter in rows.letters))
     if rows.deeds:
         cursor.executemany(SQLITE_DEED, rows.deeds)
     cursor.execute("DELETE FROM journal_deliveries WHERE batch < ?", (rows.oldest,))
     if rows.deliveries is not None:
         cursor.execute("INSERT INTO journal_deliveries VALUES (?, ?)", (rows.number, rows.deliveries))
+
+
+def _marked(device: tuple[object, ...], at: object, after: int | None, before: int) -> tuple[object, ...]:
+    *reported, device_id = device
+    return (*reported, at, None if after is None else before + after, device_id)
 
 
 def _check_epoch(found: Sequence[int], mine: int) -> None:

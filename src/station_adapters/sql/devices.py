@@ -12,6 +12,7 @@ from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import refusals, violated
 from station_adapters.sql.feed import forget, page
+from station_adapters.sql.outbox import SqlOutbox, post
 from station_adapters.sql.records import (
     credential_in,
     credential_row,
@@ -22,6 +23,8 @@ from station_adapters.sql.records import (
     type_row,
 )
 from station_adapters.sql.tables import device_types, devices, journal, journal_deliveries
+from station_core.cloud.channels import EventChannel
+from station_core.cloud.letters import deletion
 from station_core.devices.activity import EVERYTHING
 from station_core.devices.ports import Loaded
 from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound
@@ -46,14 +49,15 @@ if TYPE_CHECKING:
 
 class SqlDeviceStore:
     """
-    A `DeviceStore` in PostgreSQL or SQLite.
+    A `DeviceStore` in PostgreSQL or SQLite; the *outbox* of the same database is the one that it fills.
 
     `commit` raises `StoreTaken` once another station has loaded the store after this one: whatever is still on its way
     from a station that was cut off is too late then.
     """
 
-    def __init__(self, database: Database, randomness: Randomness) -> None:
+    def __init__(self, database: Database, randomness: Randomness, outbox: SqlOutbox | None = None) -> None:
         self._database = database
+        self._outbox = SqlOutbox(database) if outbox is None else outbox
         self._randomness = randomness
         self._writer = writer(database)
         self._epoch: int | None = None
@@ -66,7 +70,10 @@ class SqlDeviceStore:
     async def commit(self, batch: Batch[DeviceChange]) -> None:
         """See `Keeper`."""
         with refusals():
-            await self._writer.write(rows(batch, self._randomness, self._writer.instant), self._epoch)
+            kept = rows(batch, self._randomness, self._writer.instant, self._outbox.active)
+            await self._writer.write(kept, self._epoch)
+        if kept.letters:
+            self._outbox.grew()
 
     async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
         """See `DeviceStore`."""
@@ -115,11 +122,15 @@ class SqlDeviceStore:
 
         await self._database.run(recorded(rename, deed))
 
-    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
+    async def remove(self, device_id: str, *, at: datetime, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
         _check_id(device_id)
+        active, event_id = self._outbox.active, self._randomness.uuid()
 
         def remove(connection: Connection) -> None:
+            if EventChannel.LIFECYCLE in active:
+                name = connection.scalar(select(devices.c.name).where(devices.c.id == device_id)) or ""
+                post(connection, deletion(device_id, name, at), event_id)
             if not connection.execute(delete(devices).where(devices.c.id == device_id)).rowcount:
                 raise DeviceUnknown
 

@@ -157,6 +157,9 @@ devices = Table(
     Column("next_written", Boolean),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # Of the newest state that the cloud hasn't heard: its time, and the letter or activity that came before it.
+    Column("unsent_state_at", Instant),
+    Column("unsent_state_seq", BigInteger),
     # Room for a second version of each row in its page: a report then touches no index.
     postgresql_with={"fillfactor": 50},
 )
@@ -187,6 +190,19 @@ device_events = Table(
     Index(None, "device_id", "seq"),
     Index(None, "event_type", "seq"),
     Index(None, "created_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),  # of one order with device_events
+    Column("id", Id, nullable=False),  # of an event that is an activity too, the activity's
+    Column("rank", SmallInteger, nullable=False),
+    Column("channel", Text),
+    Column("method", Text, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("size", Integer, nullable=False),  # of params, in bytes
+    Column("written_at", Instant, nullable=False),
 )
 
 journal = Table(

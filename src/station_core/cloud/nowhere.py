@@ -6,9 +6,13 @@ from station_core.cloud.model import Standing
 from station_core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
+    from station_core.cloud.channels import EventChannel
+    from station_core.cloud.letters import Rank, Waiting
     from station_core.cloud.model import CloudConfig
+    from station_core.cloud.outbox import Bounds
 
 
 class NoCloud:
@@ -34,3 +38,34 @@ class NoCloud:
 
     async def end_reset(self) -> None:
         """None is under way."""
+
+
+class NoOutbox:
+    """The `Outbox` of a home that tells no cloud of anything."""
+
+    active: frozenset[EventChannel] = frozenset()
+
+    async def load(self) -> None:
+        """Nothing."""
+
+    async def activate(self, channels: frozenset[EventChannel]) -> None:
+        """None will ever go up."""
+
+    async def head(self) -> int:
+        """Nothing has happened."""
+        return 0
+
+    async def waiting(self, *, after: tuple[int, str], limit: int, states: bool = True) -> Sequence[Waiting]:  # noqa: ARG002  # the port's
+        """Nothing waits."""
+        return []
+
+    async def delivered(self, letters: Sequence[Waiting]) -> None:
+        """Nothing was."""
+
+    async def cut(self, bounds: Bounds, *, limit: int) -> Mapping[Rank, int]:  # noqa: ARG002  # the port's
+        """Nothing is too much."""
+        return {}
+
+    async def oldest(self) -> datetime | None:
+        """None."""
+        return None

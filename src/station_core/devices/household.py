@@ -172,13 +172,13 @@ class Household:
         """Forget a device, and shut the broker's door to it; raise `DeviceUnknown`."""
         async with self._registry.changing:
             device = self._registry.known(device_id).device
+            at = self._clock.now()
             detail = {"externalId": device.external_id, "type": device.type}
-            await self._store.remove(device_id, deed=self._deed(by, Action.DEVICE_REMOVE, device, detail))
+            deed = self._deed(by, Action.DEVICE_REMOVE, device, detail)
+            await self._store.remove(device_id, at=at, deed=deed)
             self._registry.drop(device_id)
             self._keyring.drop(device_id)
-            self._bus.publish(
-                [DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=self._clock.now())]
-            )
+            self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
             await self._tell_door(device_id)
 
     async def revoke(self, device_id: str, *, by: Actor = SYSTEM) -> None:

@@ -53,6 +53,8 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
     `commit` keeps, of each change in order, the device's reported side (state, status, times, type, firmware, chip, kit
     tag, session, acks, station id: never name or zone) and an activity for each event that has a `line`. A device that
     isn't there any more stays away; its activities are kept.
+
+    With a change it keeps what the cloud is to hear of it (see `Outbox`), as one: an activity's id is its letter's.
     """
 
     async def load(self) -> Loaded:
@@ -71,8 +73,8 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         """Keep name, zone and `updated_at`, nothing else; raise `DeviceUnknown`, or `NotFound` for the zone."""
         ...
 
-    async def remove(self, device_id: str, *, deed: Deed | None = None) -> None:
-        """Forget the device and its credential, not its activities; raise `DeviceUnknown`."""
+    async def remove(self, device_id: str, *, at: datetime, deed: Deed | None = None) -> None:
+        """Forget the device and its credential, not its activities; raise `DeviceUnknown`. *at* labels the letter."""
         ...
 
     async def replace_types(self, types: Sequence[DeviceType]) -> None:

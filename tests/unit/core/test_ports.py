@@ -9,7 +9,7 @@ import pytest
 from station_adapters.memory.home import MemoryPorts
 from station_core.audit.ports import AuditStore
 from station_core.clock import Clock, Randomness
-from station_core.cloud.ports import CloudStore
+from station_core.cloud.ports import CloudStore, Outbox
 from station_core.devices.ports import BrokerDoor, DeviceLink, DeviceStore
 from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
 from station_core.provisioning.ports import BleTransport, ProvisioningStore
@@ -27,6 +27,7 @@ RADIO: BleTransport = PORTS.radio
 PROVISIONING: ProvisioningStore = PORTS.provisioning
 CLOUD: CloudStore = PORTS.cloud
 AUDIT: AuditStore = PORTS.audit
+OUTBOX: Outbox = PORTS.outbox
 
 ADAPTERS = [
     (Clock, CLOCK),
@@ -41,6 +42,7 @@ ADAPTERS = [
     (ProvisioningStore, PROVISIONING),
     (CloudStore, CLOUD),
     (AuditStore, AUDIT),
+    (Outbox, OUTBOX),
 ]
 
 

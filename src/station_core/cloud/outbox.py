@@ -1,0 +1,84 @@
+"""
+How much may wait to go up to the cloud, and what gives way when it's too much.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from station_core.errors import StoreFull, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from station_core.clock import Clock
+    from station_core.cloud.letters import Rank
+    from station_core.cloud.ports import Outbox
+
+log = logging.getLogger("station.cloud")
+
+CUT_EVERY: Final = 5.0  # seconds: what comes in between may be over the bounds
+AT_ONCE: Final = 2_000  # letters that are dropped in one transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much may wait: letters, and bytes of their JSON. States, one a device at most, aren't counted."""
+
+    letters: int = 200_000
+    bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How much waits of a rank."""
+
+    letters: int
+    bytes: int
+
+
+def first_to_fall(held: Mapping[Rank, Held], bounds: Bounds) -> tuple[Rank, Held] | None:
+    """Of which rank letters have to go, and how much at least, as far as it has that; None: all is within bounds."""
+    letters = sum(one.letters for one in held.values()) - bounds.letters
+    size = sum(one.bytes for one in held.values()) - bounds.bytes
+    if letters <= 0 and size <= 0:
+        return None
+    lowest = min(rank for rank, one in held.items() if one.letters)
+    return lowest, Held(letters=max(0, letters), bytes=max(0, size))
+
+
+def falling(sizes: Sequence[tuple[int, int]], least: Held) -> list[int]:
+    """Of letters by seq and size, oldest first, the seqs of those that have to go."""
+    fallen: list[int] = []
+    size = 0
+    for seq, own in sizes:
+        if len(fallen) >= least.letters and size >= least.bytes:
+            break
+        fallen.append(seq)
+        size += own
+    return fallen
+
+
+class OutboxBounds:
+    """Keeps what waits within its bounds; `dropped` counts by rank what had to give way."""
+
+    def __init__(self, *, outbox: Outbox, clock: Clock, bounds: Bounds) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._bounds = bounds
+        self.dropped: Counter[Rank] = Counter()
+
+    async def run(self) -> None:
+        """Look every few seconds, until cancelled."""
+        while True:
+            await self._clock.sleep(CUT_EVERY)
+            try:
+                while fallen := await self._outbox.cut(self._bounds, limit=AT_ONCE):
+                    if not self.dropped:
+                        log.warning("too much waits for the cloud: the least of it is dropped from now on")
+                    self.dropped.update(fallen)
+            except (StoreUnavailable, StoreFull):
+                continue  # nothing comes in then

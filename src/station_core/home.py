@@ -9,7 +9,7 @@ from station_core.audit.unrecorded import Unrecorded
 from station_core.cloud.channels import Channels
 from station_core.cloud.claim import Claim
 from station_core.cloud.nowhere import NoCloud, NoOutbox
-from station_core.cloud.outbox import Bounds, OutboxBounds
+from station_core.cloud.outbox import OutboxBounds
 from station_core.cloud.status import CloudBoard
 from station_core.devices.activity import KEPT_FOR as ACTIVITIES_KEPT_FOR
 from station_core.devices.commands import CommandService
@@ -203,7 +203,7 @@ class Home:
         self.cloud = CloudBoard(claim=self.claim, clock=clock)
         self.outbox: Outbox = NoOutbox() if outbox is None else outbox
         self.channels = Channels(self.outbox)
-        self.outbox_bounds = OutboxBounds(outbox=self.outbox, clock=clock, bounds=Bounds())
+        self.outbox_bounds = OutboxBounds(outbox=self.outbox, board=self.cloud, clock=clock)
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""

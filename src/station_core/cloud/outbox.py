@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from station_core.clock import Clock
     from station_core.cloud.letters import Rank
     from station_core.cloud.ports import Outbox
+    from station_core.cloud.status import CloudBoard
 
 log = logging.getLogger("station.cloud")
 
-CUT_EVERY: Final = 5.0  # seconds: what comes in between may be over the bounds
+LOOK_EVERY: Final = 5.0  # seconds: what comes in between may be over the bounds
 AT_ONCE: Final = 2_000  # letters that are dropped in one transaction
 
 
@@ -30,6 +32,9 @@ class Bounds:
 
     letters: int = 200_000
     bytes: int = 64 * 1024 * 1024
+
+
+BOUNDS: Final = Bounds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +68,11 @@ def falling(sizes: Sequence[tuple[int, int]], least: Held) -> list[int]:
 
 
 class OutboxBounds:
-    """Keeps what waits within its bounds; `dropped` counts by rank what had to give way."""
+    """Keeps what waits within its bounds, and tells the board of it; `dropped` counts by rank what had to give way."""
 
-    def __init__(self, *, outbox: Outbox, clock: Clock, bounds: Bounds) -> None:
+    def __init__(self, *, outbox: Outbox, board: CloudBoard, clock: Clock, bounds: Bounds = BOUNDS) -> None:
         self._outbox = outbox
+        self._board = board
         self._clock = clock
         self._bounds = bounds
         self.dropped: Counter[Rank] = Counter()
@@ -74,11 +80,14 @@ class OutboxBounds:
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
-            await self._clock.sleep(CUT_EVERY)
-            try:
-                while fallen := await self._outbox.cut(self._bounds, limit=AT_ONCE):
-                    if not self.dropped:
-                        log.warning("too much waits for the cloud: the least of it is dropped from now on")
-                    self.dropped.update(fallen)
-            except (StoreUnavailable, StoreFull):
-                continue  # nothing comes in then
+            with suppress(StoreUnavailable, StoreFull):  # nothing comes in then
+                await self._look()
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def _look(self) -> None:
+        while fallen := await self._outbox.cut(self._bounds, limit=AT_ONCE):
+            if not self.dropped:
+                log.warning("too much waits for the cloud: the least of it is dropped from now on")
+            self.dropped.update(fallen)
+        self._board.active_channels = sorted(self._outbox.active)
+        self._board.oldest_unsent = await self._outbox.oldest()

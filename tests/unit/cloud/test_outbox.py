@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_adapters.memory.clock import MemoryClock
-from station_adapters.memory.outbox import MemoryOutbox
-from station_core.cloud.letters import Rank, deletion, invitation, state_letter
+from station_adapters.memory.home import MemoryPorts
+from station_core.cloud.channels import EventChannel
+from station_core.cloud.letters import FRONT, Rank, deletion, invitation, state_letter
 from station_core.cloud.nowhere import NoOutbox
-from station_core.cloud.outbox import CUT_EVERY, Bounds, Held, OutboxBounds, falling, first_to_fall
+from station_core.cloud.outbox import LOOK_EVERY, Bounds, Held, OutboxBounds, falling, first_to_fall
 from station_core.errors import StoreUnavailable
 from tests.unit.cloud.running import running
 
 if TYPE_CHECKING:
     from station_core.cloud.letters import Letter
+    from station_core.cloud.status import CloudBoard
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEW = Bounds(letters=3, bytes=1_000)
@@ -55,44 +56,66 @@ def test_the_oldest_fall_until_it_is_enough(least: Held, fallen: list[int]) -> N
     assert falling([(1, 10), (2, 10), (5, 10)], least) == fallen
 
 
-def claimed_outbox(*letters: Letter) -> MemoryOutbox:
-    outbox = MemoryOutbox()
-    outbox.begin()
+async def bounded(ports: MemoryPorts) -> tuple[OutboxBounds, CloudBoard]:
+    """Those of a home whose station was claimed."""
+    home = ports.home()
+    await home.load()
+    await home.claim.claimed("token", by=home.claim.standing)
+    return OutboxBounds(outbox=ports.outbox, board=home.cloud, clock=ports.clock, bounds=FEW), home.cloud
+
+
+def fill(ports: MemoryPorts, *letters: Letter) -> None:
     for n, letter in enumerate(letters):
-        outbox.post(letter, f"id {n}")
-    return outbox
+        ports.outbox.post(letter, f"id {n}")
 
 
 async def test_what_is_too_much_goes_within_seconds_and_is_counted() -> None:
-    clock = MemoryClock()
-    invited = invitation(email="a@b.c", role="member", invited_by="Ada", at=AT)
-    outbox = claimed_outbox(*[deletion("d", "Lamp", AT)] * 5, invited, *[state_letter("d", {}, AT)] * 3)
-    bounds = OutboxBounds(outbox=outbox, clock=clock, bounds=FEW)
+    ports = MemoryPorts()
+    bounds, _ = await bounded(ports)
     async with running(bounds.run()):
-        await clock.advance(CUT_EVERY)
-    left = await outbox.waiting(after=(-1, ""), limit=10)
+        invited = invitation(email="a@b.c", role="member", invited_by="Ada", at=AT)
+        fill(ports, *[deletion("d", "Lamp", AT)] * 5, invited, *[state_letter("d", {}, AT)] * 3)
+        await ports.clock.advance(LOOK_EVERY)
+    left = await ports.outbox.waiting(after=FRONT, limit=10)
 
     assert bounds.dropped == {Rank.TELEMETRY: 3, Rank.DEED: 3}
     assert [one.letter.method for one in left] == ["device.deleted", "device.deleted", "member.invited"]
 
 
-async def test_while_the_store_is_away_it_looks_again_later() -> None:
-    clock = MemoryClock()
-    outbox = claimed_outbox(*[deletion("d", "Lamp", AT)] * 5)
-    bounds = OutboxBounds(outbox=outbox, clock=clock, bounds=FEW)
+async def test_the_board_is_told_what_waits_and_what_goes_up() -> None:
+    ports = MemoryPorts()
+    bounds, board = await bounded(ports)
+    fill(ports, deletion("d", "Lamp", AT))
     async with running(bounds.run()):
-        outbox.trouble = StoreUnavailable()
-        await clock.advance(CUT_EVERY)
-        outbox.trouble = None
-        await clock.advance(CUT_EVERY)
+        first = board.status
+        await ports.outbox.delivered(await ports.outbox.waiting(after=FRONT, limit=10))
+        await ports.outbox.activate(frozenset({EventChannel.STATE}))
+        await ports.clock.advance(LOOK_EVERY)
 
+    assert (first.oldest_unsent, first.active_channels) == (AT, tuple(sorted(EventChannel)))
+    assert (board.status.oldest_unsent, board.status.active_channels) == (None, ("state",))
+
+
+async def test_while_the_store_is_away_it_looks_again_later() -> None:
+    ports = MemoryPorts()
+    bounds, _ = await bounded(ports)
+    fill(ports, *[deletion("d", "Lamp", AT)] * 5)
+    ports.outbox.trouble = StoreUnavailable()
+    async with running(bounds.run()):
+        ports.outbox.trouble = None
+        before = bounds.dropped.total()
+        await ports.clock.advance(LOOK_EVERY)
+
+    assert before == 0
     assert bounds.dropped == {Rank.DEED: 2}
 
 
-async def test_where_nothing_waits_nothing_is_dropped() -> None:
-    clock = MemoryClock()
-    bounds = OutboxBounds(outbox=NoOutbox(), clock=clock, bounds=FEW)
+async def test_where_there_is_no_cloud_nothing_is_dropped() -> None:
+    ports = MemoryPorts()
+    _, board = await bounded(ports)
+    bounds = OutboxBounds(outbox=NoOutbox(), board=board, clock=ports.clock)
     async with running(bounds.run()):
-        await clock.advance(CUT_EVERY)
+        await ports.clock.advance(LOOK_EVERY)
 
     assert not bounds.dropped
+    assert board.status.active_channels == ()

@@ -9,7 +9,7 @@ import pytest
 
 from station_core.devices.credentials import Successor
 from station_core.errors import DeviceUnknown, StoreUnavailable
-from tests.contract.told import added, batch, credential, device, goes
+from tests.contract.told import NOON, added, batch, credential, device, goes
 
 if TYPE_CHECKING:
     from tests.contract.rigs import StoreRig
@@ -38,7 +38,7 @@ async def test_what_it_was_to_have_next_is_gone_with_its_credentials_and_with_it
     for one in (lamp, pir):
         await stores.devices.set_successor(one.id, Successor(credential=credential(one, digest=f"next of {one.id}")))
     await stores.devices.set_credential(lamp.id, None)
-    await stores.devices.remove(pir.id)
+    await stores.devices.remove(pir.id, at=NOON)
 
     assert (await stores.devices.load()).successors == []
     for nobody in (pir, device(id="none of ours")):

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008_outbox"
-down_revision = "0007_successors"
+revision = "0009_outbox"
+down_revision = "0008_sessions"
 
 ID = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 INSTANT = sa.BigInteger().with_variant(sa.DateTime(timezone=True), "postgresql")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,10 @@ async def test_who_was_cut_off_before_the_answer_gets_it_when_they_send_again() 
         await rig.log_in()
         asked, goes_on, add = asyncio.Event(), asyncio.Event(), rig.ports.store.add
 
-        async def slowly(*arguments: object) -> None:
+        async def slowly(*arguments: Any, **more: Any) -> None:
             asked.set()
             await goes_on.wait()
-            await add(*arguments)  # type: ignore[arg-type]
+            await add(*arguments, **more)
 
         body = json.dumps(LAMP).encode()
         head = (

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from litestar import Litestar, Response, Router
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar import Litestar
 
 from station_adapters.http.activity import activity_routes
 from station_adapters.http.answers import Answers
@@ -14,6 +11,7 @@ from station_adapters.http.auth import auth_routes
 from station_adapters.http.bodies import StationRequest
 from station_adapters.http.callers import Callers
 from station_adapters.http.cloud import cloud_routes
+from station_adapters.http.description import Terms, openapi
 from station_adapters.http.device_side import device_side_routes
 from station_adapters.http.device_tokens import device_token_routes
 from station_adapters.http.devices import device_routes
@@ -30,7 +28,6 @@ from station_adapters.http.sockets import live_route
 from station_adapters.http.traffic import Traffic
 from station_adapters.http.wifi import wifi_routes
 from station_adapters.http.zones import zone_routes
-from station_core.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,23 +88,11 @@ def create_app(
         after_exception=[log_socket_bug],
         request_class=StationRequest,
         compression_config=packing(),
-        openapi_config=_openapi(),
+        openapi_config=openapi(),
+        plugins=[Terms(guards)],
         logging_config=None,
         debug=False,
     )
     repeats = Repeats(app.asgi_handler, Answers(home.clock))
     app.asgi_handler = Door(repeats, home.health, home.clock, traffic or Traffic())
     return app
-
-
-def _openapi() -> OpenAPIConfig:
-    """/schema/openapi.json alone: the other pages load scripts from the internet, which a house may not have."""
-    router = Router("/schema", route_handlers=[], after_request=_no_page)
-    return OpenAPIConfig(title="station", version="1", openapi_router=router, render_plugins=[JsonRenderPlugin()])
-
-
-async def _no_page(answer: Response[Any]) -> Response[Any]:
-    """Litestar's own "not found" below its router is an HTML page."""
-    if answer.status_code == HTTPStatus.NOT_FOUND:
-        raise NotFound("There is no such path.")
-    return answer

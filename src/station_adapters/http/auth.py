@@ -7,6 +7,7 @@ from litestar.params import JSONBody  # noqa: TC002  # Litestar reads handlers' 
 from litestar.types import Scope  # noqa: TC002  # same
 
 from station_adapters.http.bodies import StationRequest, decode
+from station_adapters.http.description import MAYBE_A_PERSON
 from station_adapters.http.guards import bearer
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
@@ -72,7 +73,7 @@ def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
             fresh = await home.access.refresh(data.refresh_token)
         return Tokens(access_token=fresh.access_token, refresh_token=fresh.refresh_token)
 
-    @post("/api/auth/logout", status_code=204)
+    @post("/api/auth/logout", status_code=204, security=MAYBE_A_PERSON)
     async def logout(request: StationRequest) -> None:
         """End the session of a refresh token, or without one that of the bearer; one that has ended stays so."""
         body = await request.body()

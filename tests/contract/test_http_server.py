@@ -209,7 +209,7 @@ def test_uvicorn_still_has_what_is_overridden_here() -> None:
             Server: ["capture_signals", "startup"],
             HttpToolsProtocol: [
                 "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
-                "send_400_response",
+                "on_response_complete", "send_400_response",
             ],
             WebSocketsSansIOProtocol: ["shutdown", "keepalive_timeout", "run_asgi"],
         }.items()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HEAD_BOUND: Final = 64 * 1024  # bytes
 HEAD_WITHIN: Final = 15.0  # seconds
+REST_WITHIN: Final = 5.0  # seconds from an answer to the next request; the rest of a body that was refused counts too
 GOOD_BYE_WITHIN: Final = 2.0  # seconds for the client's half of the closing handshake
 FLUSH_WITHIN: Final = 0.5  # seconds for the last bytes to a socket that may not be read any more
 
@@ -26,6 +27,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     _head = 0.0  # bytes that came since the head began; minus infinity behind it
     _head_timer: asyncio.TimerHandle | None = None
+    _rest_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """See uvicorn."""
@@ -35,6 +37,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See uvicorn."""
         self._head_came()
+        self._rest_is_over()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -47,12 +50,19 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """See uvicorn."""
         super().on_message_begin()
+        self._rest_is_over()
         self._await_head()
 
     def on_headers_complete(self) -> None:
         """See uvicorn."""
         self._head_came()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """See uvicorn: it would wait for ever once anything comes that is no request, as the rest of a refused body."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self._head_timer is None:
+            self._rest_timer = self.loop.call_later(REST_WITHIN, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """See uvicorn."""
@@ -66,6 +76,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_came()
         self._head = 0.0
         self._head_timer = self.loop.call_later(HEAD_WITHIN, self.transport.close)
+
+    def _rest_is_over(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
 
     def _head_came(self) -> None:
         self._head = float("-inf")

@@ -90,8 +90,8 @@ async def main() -> None:
         lamp, _token = await home.household.add(external_id="lamp-1", name="Lamp", type_id="light")
         await home.journal.kept(home.devices.handshake("lamp-1", LAMP, station_id="my-home"))
         await home.journal.kept(home.devices.report_state("lamp-1", {"on": False}))
-        _, applied = await home.watch.send(lamp.id, {"action": "turn_on"}, actor=SYSTEM, within=60)
-        print(f"applied: {applied}")
+        _, effect = await home.watch.send(lamp.id, {"action": "turn_on"}, actor=SYSTEM, within=60)
+        print(effect)
         running.cancel()
 
 

@@ -78,7 +78,24 @@ async def test_who_waits_hears_that_the_device_did_it(rig: HttpRig) -> None:
         await settled()
         rig.home.devices.report_state("lamp", {"on": True})
 
-    assert answer.result().json()["status"] == "applied"
+    told = answer.result().json()
+    assert told == {**told, "status": "applied", "effect": {"capability": "on", "value": True}}
+
+
+async def test_the_effect_is_what_the_device_reports_and_of_its_type(rig: HttpRig) -> None:
+    await rig.log_in()
+    device_id, _ = await rig.add()
+    rig.home.devices.report_state("lamp", {"on": True, "brightness": 5})
+
+    path = f"/api/devices/{device_id}/command?wait=30"
+    dim = {"action": "set_brightness", "brightness": 40}
+    async with under_way(rig, "POST", path, json=dim) as answer:
+        await until(lambda: rig.ports.link.commands)
+        await settled()
+        rig.home.devices.report_state("lamp", {"on": False})
+        rig.home.devices.report_state("lamp", {"brightness": 40.0})
+
+    assert answer.result().json()["effect"] == {"capability": "brightness", "value": 40.0}
 
 
 async def test_who_waits_in_vain_hears_that_it_was_sent(rig: HttpRig) -> None:
@@ -92,3 +109,4 @@ async def test_who_waits_in_vain_hears_that_it_was_sent(rig: HttpRig) -> None:
         await rig.ports.clock.advance(2.5)
 
     assert answer.result().json()["status"] == "sent"
+    assert "effect" not in answer.result().json()

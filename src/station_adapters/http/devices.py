@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
 
 from station_adapters.http.bodies import StationRequest  # noqa: TC001  # Litestar reads handlers' annotations
+from station_adapters.http.command_schemas import Sent, sent
 from station_adapters.http.editions import etag, is_known, wanted_editions
 from station_adapters.http.guards import asker
 from station_adapters.http.idempotency import BEARS_A_SECRET
@@ -19,7 +20,6 @@ from station_adapters.http.schemas import (
     DevicePatch,
     DeviceTypeOut,
     DeviceWithToken,
-    Sent,
     device_out,
     device_type_out,
     device_with_token,
@@ -95,9 +95,9 @@ def device_routes(home: Home, guards: Guards) -> Router:
         actor = asker(scope)
         wanted = _flat(data)
         if wait == 0.0:
-            return Sent(status="sent", command_id=await home.commands.send(device_id, wanted, actor=actor))
-        command_id, applied = await home.watch.send(device_id, wanted, actor=actor, within=wait)
-        return Sent(status="applied" if applied else "sent", command_id=command_id)
+            return sent(await home.commands.send(device_id, wanted, actor=actor))
+        command_id, shown = await home.watch.send(device_id, wanted, actor=actor, within=wait)
+        return sent(command_id, shown)
 
     @get("/api/device-types", before_request=guards.member, sync_to_thread=False)
     def device_types() -> list[DeviceTypeOut]:

@@ -95,13 +95,6 @@ class ZonePage(msgspec.Struct, rename="camel"):
     next_cursor: str | None
 
 
-class Sent(msgspec.Struct, rename="camel"):
-    """What became of a command: the broker has it, or the device has shown its effect."""
-
-    status: Literal["sent", "applied"]
-    command_id: str
-
-
 class CapabilityOut(msgspec.Struct, omit_defaults=True):
     """Something that a type of device reports."""
 

@@ -125,4 +125,6 @@ def command(
     if not isinstance(given, dict):
         raise Malformed("--with takes a JSON object.")
     sent = order("device command", device=device, command={**given, "action": action}, wait=wait)
-    show(sent, as_json=as_json, words=f"{sent['status']} ({sent['commandId']})")
+    effect = sent.get("effect")
+    seen = "" if effect is None else f": {effect['capability']} is {json.dumps(effect['value'])}"
+    show(sent, as_json=as_json, words=f"{sent['status']}{seen} ({sent['commandId']})")

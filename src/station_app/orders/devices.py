@@ -64,10 +64,13 @@ async def command(home: Home, wanted: Command) -> dict[str, Any]:
     device = found(home, wanted.device)
     if wanted.wait <= 0:
         return {"status": "sent", "commandId": await home.commands.send(device.id, wanted.command, actor=INSTALLER)}
-    command_id, applied = await home.watch.send(
+    command_id, shown = await home.watch.send(
         device.id, wanted.command, actor=INSTALLER, within=min(wanted.wait, APPLIED_WITHIN)
     )
-    return {"status": "applied" if applied else "sent", "commandId": command_id}
+    if shown is None:
+        return {"status": "sent", "commandId": command_id}
+    effect = {"capability": shown.capability, "value": shown.value}
+    return {"status": "applied", "commandId": command_id, "effect": effect}
 
 
 def found(home: Home, wanted: str) -> Device:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from station_core.devices.events import DeviceDeleted, DeviceStateChanged
@@ -21,6 +22,14 @@ WATCHERS: Final = 64  # callers who wait at a time; each looks at every report o
 WAITING_BOUND: Final = 50_000  # events; more than one batch of the journal tells
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The effect of a command, as the device reported it."""
+
+    capability: str
+    value: Value
+
+
 class CommandWatch:
     """Commands whose effect somebody waits for (docs/protocols.md §4, `applied`)."""
 
@@ -36,9 +45,9 @@ class CommandWatch:
 
     async def send(
         self, device_id: str, command: Mapping[str, Value], *, actor: Actor, within: float
-    ) -> tuple[str, bool]:
+    ) -> tuple[str, Shown | None]:
         """
-        As `CommandService.send`; and whether the device reports the effect *within* seconds after the broker has it.
+        As `CommandService.send`; and the effect, if the device reports it *within* seconds after the broker has it.
 
         A command without an effect that could be told, and one too many who wants to wait, come back at once.
         """
@@ -51,16 +60,16 @@ class CommandWatch:
             told = cell.kept.state is before
             command_id = await self._commands.send(device_id, command, actor=actor)
             if self._registry.get(device_id) is None or wanted is None or self._watchers >= WATCHERS:
-                return command_id, False
+                return command_id, None
             self._watchers += 1
             try:
                 async with asyncio.TaskGroup() as group:
                     patience = group.create_task(self._close(news, within))
-                    applied = await _seen(news, device_id, None if told else before, wanted)
+                    shown = await _seen(news, device_id, None if told else before, wanted)
                     patience.cancel()
             finally:
                 self._watchers -= 1
-        return command_id, applied
+        return command_id, shown
 
     async def _close(self, news: Subscription[Any], within: float) -> None:
         await self._clock.sleep(within)
@@ -72,9 +81,9 @@ async def _seen(
     device_id: str,
     before: Mapping[str, Value] | None,
     wanted: tuple[str, Value],
-) -> bool:
+) -> Shown | None:
     """
-    Whether the device comes to show the wanted value, before it is removed or the news end.
+    The wanted value, once the device shows it; None when it is removed, or the news end, before.
 
     *before* is the state as it was reported last when the command was sent, if that is still to be told: what is told
     up to then counts for nothing.
@@ -84,13 +93,13 @@ async def _seen(
         if event.device_id != device_id:
             continue
         if isinstance(event, DeviceDeleted):
-            return False
+            return None
         if before is None:
-            if _same(event.state.get(capability), value):
-                return True
+            if _same(shown := event.state.get(capability), value):
+                return Shown(capability=capability, value=shown)
         elif event.state is before:
             before = None
-    return False
+    return None
 
 
 def _wanted(effect: Effect, command: Mapping[str, Value], before: Mapping[str, Value]) -> tuple[str, Value] | None:

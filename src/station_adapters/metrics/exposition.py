@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from station_core.home import Home
 
 SIZE_WITHIN: Final = 1.0  # seconds; a scrape doesn't wait longer for a database that doesn't answer
+SIZE_HOLDS: Final = 10.0  # seconds; PostgreSQL looks at every file for it, as long as all the rest of a scrape takes
 
 
 class Exposition:
@@ -37,17 +38,23 @@ class Exposition:
         self._database = database
         self._version = version
         self._collector: StationCollector | None = None
+        self._size_due = float("-inf")
 
     async def text(self) -> bytes:
-        """The figures as of now; while the database doesn't answer, without its size."""
+        """The figures as of now, but the database's size, which holds for 10 s; while it doesn't answer, without."""
         if self._collector is None:
             self._collector = self._collect()
+        if self._home.clock.monotonic() >= self._size_due:
+            self._collector.size = await self._size()
+            self._size_due = self._home.clock.monotonic() + SIZE_HOLDS
+        return self._collector.text()
+
+    async def _size(self) -> int | None:
         try:
             async with asyncio.timeout(SIZE_WITHIN):
-                self._collector.size = await self._database.size()
+                return await self._database.size()
         except (StoreUnavailable, TimeoutError):
-            self._collector.size = None
-        return self._collector.text()
+            return None
 
     def _collect(self) -> StationCollector:
         # Imported when needed: a house where nobody asks has 2 MB more.

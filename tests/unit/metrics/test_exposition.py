@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from station_adapters.metrics.exposition import SIZE_HOLDS
 from station_core.audit.model import SYSTEM
 from station_core.errors import BrokerUnavailable, DeviceOffline, DeviceUnknown, StoreUnavailable
 
@@ -168,8 +169,20 @@ async def test_without_the_database_all_other_figures_are_told(
     monkeypatch.setattr("station_adapters.metrics.exposition.SIZE_WITHIN", 0.01)
     whole = set(await rig.families())
     rig.database.trouble = StoreUnavailable()
+    rig.ports.clock.leap(SIZE_HOLDS)
     away = set(await rig.families())
     rig.database.frozen = True
+    rig.ports.clock.leap(SIZE_HOLDS)
     frozen = set(await rig.families())
 
     assert whole - away == whole - frozen == {"station_database_size_bytes"}
+
+
+async def test_the_database_is_not_asked_for_its_size_at_each_scrape(rig: MetricsRig) -> None:
+    before = await rig.value("station_database_size_bytes")
+    rig.database.bytes *= 2
+    rig.ports.clock.leap(SIZE_HOLDS / 2)
+    meanwhile = await rig.value("station_database_size_bytes")
+    rig.ports.clock.leap(SIZE_HOLDS / 2)
+
+    assert (before, meanwhile, await rig.value("station_database_size_bytes")) == (4096, 4096, 8192)

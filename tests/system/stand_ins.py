@@ -6,22 +6,28 @@ import argparse
 import shutil
 import sqlite3
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from paho.mqtt import publish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+SOURCES: Final = Path(__file__).parents[2] / "src"
 
 
 def provide(folder: Path, mqtt_port: int) -> None:
     """Put the commands into the folder, the machine's own where it has them; MQTT goes to the port."""
     folder.mkdir(exist_ok=True)
-    for name, more in {"mosquitto_pub": f"-p {mqtt_port} ", "sqlite3": ""}.items():
-        command = shutil.which(name) or f"{sys.executable} {__file__} {name}"
+    commands = {
+        name: f"{shutil.which(name) or f'{sys.executable} {__file__} {name}'} {more}"
+        for name, more in {"mosquitto_pub": f"-p {mqtt_port} ", "sqlite3": ""}.items()
+    }
+    commands["station"] = f"env PYTHONPATH={SOURCES} {sys.executable} -m station_app "
+    for name, command in commands.items():
         script = folder / name
-        script.write_text(f'#!/bin/sh\nexec {command} {more}"$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {command}"$@"\n')
         script.chmod(0o755)
 
 

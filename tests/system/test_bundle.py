@@ -33,6 +33,7 @@ async def test_a_bundle_holds_what_helps_and_no_secret(tmp_path: Path) -> None:
     async with station_in(tmp_path, **GIVEN) as running:
         await station(running, "log-level", "debug")
         lamp = await running.add("lamp")
+        await running.call("DELETE", f"/api/devices/{lamp['id']}/credentials")
         renewed = (await running.call("POST", f"/api/devices/{lamp['id']}/credentials")).json()["deviceToken"]
         await running.call("PUT", "/api/wifi", json={"ssid": "home", "password": WIFI})
         await running.call("POST", "/api/device/state", json={"state": {"secret": "canary-of-a-report"}})

@@ -122,6 +122,10 @@ class Pair:
         self.cloud = cloud
         self.record = record
 
+    def tried(self) -> bool:
+        """Whether a first connection has stood, or ended."""
+        return self.station.mode is Mode.AUTHENTICATED or self.station.liaison._session.attempts > 0
+
     async def linked(self) -> None:
         """Until both ends are authenticated."""
         await self.station.authenticated()

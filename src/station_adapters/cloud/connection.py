@@ -104,7 +104,6 @@ async def connected(url: str, tls: ssl.SSLContext | None) -> AsyncIterator[Socke
             close_timeout=CLOSE_WITHIN,
             max_size=FRAME_LIMIT,
             logger=log,
-            happy_eyeballs_delay=0.25,
         )
     socket = Socket(connection)
     try:

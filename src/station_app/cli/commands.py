@@ -25,7 +25,7 @@ app.command(
     help="Run a station with virtual devices in ./.demo until Ctrl-C, and print what to try.",
 )
 app.command(
-    "station_app.cli.simulate:simulate",
+    "station_app.cli.simulate:app",
     name="simulate",
     help="""Run virtual devices against a broker until Ctrl-C or for --seconds, and sum up what they did.
 

@@ -35,6 +35,7 @@ OF_THE_DEMO: Final = {
     "STATION_LOG_LEVEL": "warning",
     "STATION_BLE_TRANSPORT": "virtual",
     "STATION_MQTT_PUBLIC_HOST": "127.0.0.1",
+    "STATION_CLOUD_HOST": "ws://127.0.0.1:3100",
 }
 """Settings, as long as the environment says nothing else."""
 WIFI: Final = Wifi(ssid="demo", password="demo-network")  # noqa: S106  # of a network that there is not
@@ -108,6 +109,7 @@ async def _devices(home: Home, folder: Path) -> dict[str, str]:
 def _tell(settings: Settings, home: Home, password: str) -> None:
     light = next(d.id for d in home.household.devices() if d.external_id == "demo-light")
     url = f"http://127.0.0.1:{settings.http_port}"
+    cloud = f"{Path(sys.argv[0]).parent / 'station'} simulate cloud --plain"
     print(
         f"""
 station runs at {url} with {len(DEVICES)} virtual devices; MQTT on port {settings.mqtt_port}.
@@ -123,6 +125,10 @@ Two factory-fresh devices are in (virtual) radio range: {" and ".join(FRESH)}. G
 
   curl -s {url}/provisioning/add -H "Authorization: Bearer $TOKEN" --json '{{"externalId":"{next(iter(FRESH))}","name":"Fresh lamp"}}'
   curl -s {url}/api/devices -H "Authorization: Bearer $TOKEN"
+
+Let a stand-in cloud claim the station (within a minute of its start), and see what they say:
+
+  {cloud}
 
 Ctrl-C ends it.
 """,  # noqa: E501  # a line to paste is a line

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from station_adapters.system.files import read_private, write_atomically
@@ -43,7 +43,26 @@ PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 TOKENS_LIMIT: Final = 4 * 1024 * 1024  # bytes
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
+app = App(name="simulate")
+app.command(
+    "station_app.cli.stand_in:cloud",
+    name="cloud",
+    help="""Be a cloud that stations can be tried with, until Ctrl-C or the end of --script.
 
+    It claims whoever asks, over TLS with a certificate of its own making, and shows what is said. Orders are typed,
+    one a line.
+
+    Exit codes: 0 all orders were carried out; 1 one of the script couldn't be; 78 an option has to be changed.
+
+    For example:
+
+    - `station simulate cloud --plain`
+    - `station simulate cloud --port 8443 --script orders.txt --json > heard.jsonl`
+    """,
+)
+
+
+@app.default
 def simulate(
     *,
     devices: Annotated[int, Parameter(validator=Number(gte=1, lte=9999))] = 20,

@@ -161,7 +161,10 @@ class Liaison:
             return
         self._health.tell(CLOUD, up=False, detail=_DETAILS[mode] if error is None else f"{_DETAILS[mode]} {error}")
         if error not in {None, self._told} and before.mode is not Mode.AUTHENTICATED:  # then the health tells it
-            log.warning("the cloud is away", extra={"reason": error, "mode": mode.value})
+            level = (
+                logging.INFO if mode is Mode.UNCLAIMED else logging.WARNING
+            )  # nobody misses one that has no part yet
+            log.log(level, "the cloud is away", extra={"reason": error, "mode": mode.value})
         self._told = error
 
     def _turn(self) -> Sequence[Order]:

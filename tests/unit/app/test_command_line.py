@@ -30,6 +30,7 @@ COMMANDS = [
 ]
 ORDERS = [
     ("simulate",),
+    ("simulate", "cloud"),
     ("status",),
     ("doctor",),
     ("log-level",),

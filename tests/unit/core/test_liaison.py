@@ -214,12 +214,17 @@ async def test_a_silent_cloud_is_left(scene: Scene) -> None:
 async def test_a_cloud_that_stays_away_for_one_reason_is_told_once(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
+    await scene.due_after()
+    scene.liaison.failed("no route")
+    await scene.claimed()
     await scene.due_after()
     for _ in range(3):
         scene.liaison.failed("no route")
     scene.liaison.failed("refused")
 
     assert [(record.levelname, getattr(record, "reason", None)) for record in caplog.records] == [
+        ("INFO", "no route"),
         ("WARNING", "no route"),
         ("WARNING", "refused"),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REMEMBERED: Final = 100_000
+REMEMBERED: Final = 100_000  # entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,20 @@ class Entry:
     what: str
     frame: Any = None
 
+    @property
+    def text(self) -> str:
+        """The frame as a text."""
+        if self.frame is None or isinstance(self.frame, str):
+            return self.frame or ""
+        return json.dumps(self._shown(), ensure_ascii=False)
+
     def line(self) -> str:
         """As a line of JSON."""
-        frame = {"hex": self.frame.hex()} if isinstance(self.frame, bytes) else self.frame
         told = {"at": self.at.isoformat(), "link": self.link, "what": self.what}
-        return json.dumps(told if frame is None else {**told, "frame": frame}, ensure_ascii=False)
+        return json.dumps(told if self.frame is None else {**told, "frame": self._shown()}, ensure_ascii=False)
+
+    def _shown(self) -> Any:
+        return {"hex": self.frame.hex()} if isinstance(self.frame, bytes) else self.frame
 
 
 class Record:

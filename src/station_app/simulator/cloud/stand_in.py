@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -36,8 +37,8 @@ class StandInCloud:
     Claims every station that asks while `claims`, and knows every token that a stand-in has given.
 
     `answer` is what it says to `station_auth` instead of `auth_ok`: another frame, or an empty one for silence.
-    `cut_after`: so many bytes after the beginning of a connection it ends, for each one from now on. `first_answer`:
-    what is answered over HTTP instead of the upgrade.
+    `cut_after`, `cut_after_heard`: each connection from now on ends after so many bytes that were sent, or heard.
+    `first_answer`: what is answered over HTTP instead of the upgrade. `heard` counts messages by their type or method.
     """
 
     def __init__(self, record: Record, tls: ssl.SSLContext | None = None) -> None:
@@ -47,8 +48,10 @@ class StandInCloud:
         self.claims = True
         self.answer: dict[str, Any] | None = None
         self.cut_after: int | None = None
+        self.cut_after_heard: int | None = None
         self.first_answer: Callable[[], Response] | None = None
         self.port = 0
+        self.heard: Counter[str] = Counter()
         self.links: list[StationLink] = []
         self.connections = 0
         self.most_at_once = 0
@@ -77,6 +80,17 @@ class StandInCloud:
             server.close()
             await server.wait_closed()
 
+    def mend(self) -> None:
+        """Connections from now on hold; those that are there end."""
+        self.cut_after = self.cut_after_heard = None
+        for link in self.links:
+            link.cut()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it speaks without TLS."""
+        return self._tls is None
+
     @property
     def link(self) -> StationLink:
         """The newest connection; raise `Unavailable` without one."""
@@ -93,6 +107,7 @@ class StandInCloud:
     def _connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
         connection = _Cuttable(*args, **kwargs)
         connection.cut_after = self.cut_after
+        connection.left = self.cut_after_heard
         return connection
 
     def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -113,6 +128,7 @@ class StandInCloud:
             pass
         finally:
             self.links.remove(link)
+            link.over()
             self._tell(link, "closed", connection.close_code)
 
     async def _hear(self, link: StationLink, frame: str | bytes) -> None:
@@ -121,6 +137,8 @@ class StandInCloud:
         except ValueError:
             message = frame
         link.take(message)
+        if isinstance(message, dict):
+            self.heard.update(name for name in (message.get("type"), message.get("method")) if isinstance(name, str))
         self._tell(link, "heard", message)
         if not isinstance(message, dict) or "method" in message:
             return
@@ -160,8 +178,8 @@ class StationLink:
     async def say(self, frame: Any) -> None:
         """Send an object as JSON, a text or bytes as they are; nothing to one that has gone."""
         with contextlib.suppress(ConnectionClosed):
-            await self._connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
             self._tell(self, "said", frame)
+            await self._connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     async def call(self, method: str, params: Any = None) -> Any:
         """Call as the deployed cloud does, without `jsonrpc`; the answer whole. Raise `Unavailable` without one."""
@@ -174,6 +192,13 @@ class StationLink:
                 return await asked
         except TimeoutError:
             raise Unavailable(f"The station doesn't answer {method}.") from None
+
+    def over(self) -> None:
+        """It has ended: nothing that was asked is answered any more."""
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(Unavailable("The connection ended before the answer."))
+        self._asked.clear()
 
     def take(self, message: Any) -> None:
         """An answer, or something else."""
@@ -195,20 +220,34 @@ class StationLink:
         """End it with a goodbye."""
         await self._connection.close(code)
 
+    def cut_after(self, size: int) -> None:
+        """End it without a word once it was sent so many bytes more."""
+        self._connection.transport = _Scissors(self._connection.transport, size)  # type: ignore[assignment]
+
     def cut(self) -> None:
         """End it without a word."""
         self._connection.transport.abort()
 
 
 class _Cuttable(ServerConnection):
-    """Ends after `cut_after` bytes that it has sent."""
+    """Ends after it has sent `cut_after` bytes, or when it has heard those that are `left`."""
 
     cut_after: int | None = None
+    left: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.cut_after is not None:
             transport = _Scissors(transport, self.cut_after)  # type: ignore[assignment]  # stands for it
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.left is None:
+            super().data_received(data)
+            return
+        super().data_received(data[: self.left])
+        self.left = max(0, self.left - len(data))
+        if not self.left:
+            self.transport.abort()
 
 
 class _Scissors:

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from station_adapters.cloud import connection
+from station_adapters.cloud.exchange import Exchange
+from station_app.simulator.cloud.stand_in import TOKEN
+from station_core.cloud.status import Mode
+from station_core.errors import Unavailable
+from tests.contract.cloud_rig import KNOWN, StationEnd, pair
+from tests.contract.golden import WIRE
+
+if TYPE_CHECKING:
+    from station_app.simulator.cloud.stand_in import StandInCloud
+
+# Bytes that an unclaimed or a claimed station hears, and says, until it's authenticated: upgrade and frames.
+HEARD: Final = 300
+SAID: Final = 420
+WRONG: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    2**70,
+    1.5,
+    "",
+    "x" * 5_000,
+    "\0",
+    [],
+    [[]],
+    {},
+    {"a": {}},
+    {"cloudUserId": 5},
+)
+
+
+@pytest.mark.parametrize("claimed", [False, True], ids=["while it's claimed", "while it authenticates"])
+@pytest.mark.parametrize("end", ["cut_after", "cut_after_heard"])
+async def test_a_link_that_is_cut_at_any_byte_is_there_again(claimed: bool, end: str) -> None:  # noqa: FBT001  # a table
+    for cut in range(1, HEARD if end == "cut_after" else SAID, 7):
+        async with pair(claimed=claimed, factor=100, prepare=partial(setting, end, cut)) as p:
+            await p.station.until(p.tried)
+            p.cloud.mend()
+            await p.linked()
+
+            config = p.station.claim.standing.config
+            assert config is not None
+            assert config.station_token.startswith(KNOWN if claimed else TOKEN)
+            assert p.cloud.most_at_once == 1
+
+
+async def test_a_link_that_is_cut_at_any_byte_of_a_call_is_there_again() -> None:
+    for cut in range(1, 60, 3):
+        async with pair(factor=100) as p:
+            await p.linked()
+            p.cloud.link.cut_after(cut)
+            with pytest.raises(Unavailable):  # noqa: PT012  # short ones come through
+                await p.cloud.link.call("echo", {"some": "parameters"})
+                await p.cloud.link.call("echo", {"some": "parameters"})
+            await p.cloud.until(lambda p=p: p.cloud.connections == 2)  # type: ignore[misc]  # mypy can't tell of a default
+            await p.linked()
+
+            assert (await p.cloud.link.call("echo"))["result"] == {"params": None}
+
+
+def setting(name: str, value: int, cloud: StandInCloud) -> None:
+    setattr(cloud, name, value)
+
+
+async def test_a_cloud_that_takes_the_connection_and_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "OPEN_WITHIN", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        station = StationEnd(f"ws://127.0.0.1:{black_hole.getsockname()[1]}", None, 100, verified=False)
+        await station.claim.load()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(station.link.run())
+            await station.until(lambda: station.liaison._session.attempts >= 3)
+            running.cancel()
+
+    assert station.board.status.last_error == "timed out during opening handshake"
+    assert station.mode is Mode.UNCLAIMED
+
+
+async def test_a_cloud_that_is_not_there_is_asked_again_and_nothing_else_happens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    station = StationEnd(f"ws://127.0.0.1:{port}", None, 200, verified=False)
+    await station.claim.load()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(station.link.run())
+        await station.until(lambda: station.liaison._session.attempts >= 4)
+        running.cancel()
+
+    assert station.claim.standing.config is None
+
+
+async def test_wrong_types_in_every_field_break_nothing() -> None:
+    frames = [
+        json.loads(json.loads(path.read_text())["frame"]) for path in sorted((WIRE / "cloud/heard").glob("*.json"))
+    ]
+    wrong = [
+        {**frame, key: value}
+        for frame in frames
+        for key in frame
+        if key != "type" and (key == "code" or frame["type"] != "auth_error")  # that's a right one, with its code
+        for value in WRONG
+    ]
+    assert len(wrong) > 200
+    malformed = 0
+    for begin in range(
+        0, len(wrong), 60
+    ):  # a few of each hold what no JSON may hold here, and 20 of these are too many
+        async with pair(factor=1) as p:
+            await p.linked()
+            for frame in wrong[begin : begin + 60]:
+                await p.cloud.link.say(frame)
+            assert (await p.cloud.link.call("echo"))["result"] == {"params": None}
+            assert p.station.mode is Mode.AUTHENTICATED
+            malformed += p.station.link.oddities.ignored["malformed"]
+    assert malformed > 100
+
+
+async def test_unknown_types_are_logged_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    async with pair() as p:
+        await p.linked()
+        for _ in range(50):
+            await p.cloud.link.say({"type": "weather", "sunny": True})
+        assert (await p.cloud.link.call("echo"))["result"] == {"params": None}
+
+    assert [record.name_met for record in caplog.records if hasattr(record, "name_met")] == ["weather"]
+    assert p.station.link.oddities.types.counts == {"weather": 50}
+
+
+async def send_without_end(line: Exchange) -> None:
+    while True:
+        await line.room()
+        line.notify("device.stateChanged", {"text": "x" * 4_000})
+
+
+async def test_what_waits_for_a_cloud_that_reads_nothing_is_bounded() -> None:
+    async with pair(factor=1) as p:
+        line = await p.station.authenticated()
+        assert isinstance(line, Exchange)
+        p.cloud.link.fall_silent()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(send_without_end(line))
+            await p.station.until(lambda: len(line.outlet._waiting) >= 1_000)
+            await asyncio.sleep(0.1)  # were it unbounded, there would be more by then
+            sending.cancel()
+
+        assert len(line.outlet._waiting) == 1_000

@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[bytes], msgspec.Struct]] = {
 
 
 def read(case: dict[str, Any]) -> tuple[topics.Route, msgspec.Struct]:
-    route = topics.Routes().route(case["topic"].encode())
+    route = topics.Routes()[case["topic"].encode()]
     return route, READERS[route.suffix](case["payload"].encode())
 
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
@@ -58,11 +59,8 @@ def link_errors() -> Iterator[None]:
 
 
 def _heed_cancellation() -> None:
-    """
-    Raise `CancelledError` when the task was cancelled but goes on.
-
-    `asyncio.wait_for` of Python 3.11, in which aiomqtt waits, forgets one that comes together with the answer.
-    """
+    """Raise `CancelledError` when the task was cancelled but goes on."""
+    # `asyncio.wait_for` of Python 3.11, in which aiomqtt waits, forgets one that comes together with the answer.
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
@@ -128,7 +126,7 @@ async def connected(
     """A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none."""
     client = _Client(address, client_id)
     connection = Connection(client)
-    client.cutter = PacketCutter(lambda *message: on_publish(connection, *message), client.control)
+    client.cutter = PacketCutter(partial(on_publish, connection), client.control)
     try:
         with link_errors():
             await client.__aenter__()

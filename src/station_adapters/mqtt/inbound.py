@@ -6,7 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from station_adapters.mqtt.intake import Intake, Message
+from station_adapters.mqtt.intake import Intake
 from station_adapters.mqtt.packets import DUP, RETAIN
 from station_adapters.mqtt.payloads import read_event, read_handshake, read_heartbeat, read_state
 from station_adapters.mqtt.topics import Routes, Suffix
@@ -16,7 +16,7 @@ from station_core.health import MQTT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from station_adapters.mqtt.intake import Acknowledger
+    from station_adapters.mqtt.intake import Acknowledger, Message
     from station_core.devices.ports import DeviceChange
     from station_core.home import Home
     from station_core.journal import Batch, Delivery
@@ -95,12 +95,13 @@ class Inbound:
     def offer(self, topic: bytes, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         """Take a message from the socket; *packet_id* is 0 at QoS 0."""
         try:
-            route = self._routes.route(topic)
+            route = self._routes[topic]
         except Malformed as error:
             self._reject("topic", "malformed", topic[:200].decode(errors="replace"), str(error))
         else:
             if not flags & RETAIN:
-                self.intake.offer(Message(route, payload, packet_id, flags, came_by))
+                intake = self.intake if self._intake is None else self._intake
+                intake.offer(route, payload, packet_id, flags, came_by)
                 return
             self._reject(route.suffix, "retained", route.external_id, "Retained messages are ignored.")
         if packet_id:
@@ -132,7 +133,7 @@ class Inbound:
                 self.counts[route.suffix, "accepted"] += 1
         if packet_id:
             self._acknowledge(receipt or self._home.journal.pass_by(), packet_id, message.came_by)
-        for superseded in message.superseded:
+        for superseded in message.superseded or ():
             if receipt is not None:
                 self._home.journal.also_delivered(superseded)
             self._acknowledge(receipt or self._home.journal.pass_by(), superseded[0], message.came_by)

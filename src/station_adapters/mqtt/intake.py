@@ -9,7 +9,7 @@ from station_adapters.mqtt.packets import DUP
 from station_adapters.mqtt.payloads import read_state
 from station_adapters.mqtt.topics import Suffix
 from station_core.errors import Malformed
-from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight
+from station_core.values import INT_BOUND, MAX_KEYS, MAX_MESSAGE, object_weight
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,6 +23,8 @@ FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn'
 READ_AGAIN_AT: Final = 5_000
 BYTES: Final = 32 * 1024 * 1024  # of payloads that wait, at which reading stops: a house's messages are 100 bytes each
 TURN: Final = 200  # messages handled before the loop gets to do other things
+_SUPERSEDED: Final = (Suffix.STATE, "superseded")
+_NUMBERS: Final = frozenset({int, float})
 
 
 class Acknowledger(Protocol):
@@ -50,7 +52,7 @@ class Message:
         self.came_by = came_by
         self.report: dict[str, Any] | None = None
         self.weight = 0
-        self.superseded: list[Delivery] = []
+        self.superseded: list[Delivery] | None = None
 
     @property
     def delivery(self) -> Delivery:
@@ -64,7 +66,7 @@ class Intake:
 
     From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
     two; everything else keeps its order and its place, and reading stops when that fills the queue too. *counts* gets
-    each report that went into another, as (suffix, "superseded").
+    each report that went into another, as (suffix, "superseded"). `full`: the socket should not be read.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Intake:
         self._shedding = False
         self._scheduled = False
         self._bytes = 0
+        self.full = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -97,23 +100,20 @@ class Intake:
         """Bytes of payloads that wait."""
         return self._bytes
 
-    @property
-    def full(self) -> bool:
-        """Whether the socket should not be read."""
-        return len(self._waiting) >= FULL_AT or self._bytes >= BYTES
-
-    def offer(self, message: Message) -> None:
+    def offer(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         """Take a message in; it's handled in a later turn of the loop."""
         if len(self._waiting) >= SHED_FROM:
             if not self._shedding:
                 self._begin_to_shed()
-            if message.route.suffix is Suffix.STATE and self._superseded(message):
+            if route.suffix is Suffix.STATE and self._superseded(route, payload, packet_id, flags, came_by):
                 return
+        message = Message(route, payload, packet_id, flags, came_by)
         self._waiting.append(message)
-        self._bytes += len(message.payload)
+        self._bytes += len(payload)
+        self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         self._empty.clear()
-        if self._shedding and message.route.suffix is Suffix.STATE:
-            self._newest[message.route.external_id] = message
+        if self._shedding and route.suffix is Suffix.STATE:
+            self._newest[route.external_id] = message
         self.schedule()
 
     async def drained(self) -> None:
@@ -130,7 +130,7 @@ class Intake:
         """What waits came in a session that is over: its packet ids mean nothing any more."""
         for message in self._waiting:
             message.packet_id = 0
-            message.superseded.clear()
+            message.superseded = None
 
     def _turn(self) -> None:
         self._scheduled = False
@@ -142,6 +142,7 @@ class Intake:
             if self._shedding and self._newest.get(message.route.external_id) is message:
                 del self._newest[message.route.external_id]
             self._handle(message)
+        self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         if self._shedding and len(self._waiting) < SHED_FROM // 2:
             self._shedding = False
             self._newest.clear()
@@ -155,21 +156,35 @@ class Intake:
         self._shedding = True
         self._newest = {m.route.external_id: m for m in self._waiting if m.route.suffix is Suffix.STATE}
 
-    def _superseded(self, message: Message) -> bool:
+    def _superseded(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> bool:
         """Whether the report now waits inside its device's newest waiting one."""
-        older = self._newest.get(message.route.external_id)
-        if older is None or (message.flags | older.flags) & DUP or older.came_by is not message.came_by:
+        older = self._newest.get(route.external_id)
+        if older is None or (flags | older.flags) & DUP or older.came_by is not came_by:
             return False
         try:
             if older.report is None:
                 state = read_state(older.payload).state
                 older.weight = object_weight(state, 2)
                 older.report = state
-            report = read_state(message.payload).state
-            weight = older.weight + object_weight(report, 2)
+            report = read_state(payload).state
+            if not _merged(older, report):
+                return False
         except Malformed:
             return False  # each gets its own verdict in its turn
-        before = older.report
+        if packet_id:
+            if older.superseded is None:
+                older.superseded = []
+            older.superseded.append((packet_id, zlib.crc32(payload, route.check)))
+        self._counts[_SUPERSEDED] += 1
+        return True
+
+
+def _merged(older: Message, report: dict[str, Any]) -> bool:
+    """Whether the report could be merged into the older one's; raise `Malformed` for what no wire accepts."""
+    before = older.report
+    assert before is not None
+    if before.keys() != report.keys() or not _plain(before, report):
+        weight = older.weight + object_weight(report, 2)
         for key, new in report.items():
             old = before.get(key, new)
             if old is not new and (isinstance(old, bool) or isinstance(new, bool)):
@@ -178,9 +193,21 @@ class Intake:
             merged = {**before, **report}
             if len(merged) > MAX_KEYS or (weight := object_weight(merged, 2)) > MAX_MESSAGE:
                 return False
-        before.update(report)
         older.weight = weight
-        if message.packet_id:
-            older.superseded.append(message.delivery)
-        self._counts[message.route.suffix, "superseded"] += 1
-        return True
+    before.update(report)
+    return True
+
+
+def _plain(before: dict[str, Any], report: dict[str, Any]) -> bool:
+    """Whether all is as in most reports by far: a number in place of a number, a boolean in place of the same."""
+    for key, new in report.items():
+        kind, old = type(new), before[key]
+        if kind is bool:
+            if old is not new:
+                return False
+        elif kind is int:
+            if type(old) not in _NUMBERS or not -INT_BOUND < new < INT_BOUND:
+                return False
+        elif kind is not float or type(old) not in _NUMBERS:
+            return False
+    return True

@@ -69,11 +69,12 @@ class _Reader:
 
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
+        self._intake = inbound.intake
         self._reading = True
 
     def take(self, connection: Connection, topic: bytes, payload: bytes, packet_id: int, flags: int) -> None:
         self._inbound.offer(topic, payload, packet_id, flags, connection)
-        if self._reading and self._inbound.intake.full:
+        if self._intake.full and self._reading:
             self._reading = False
             connection.stop_reading()
             self._inbound.deaf()

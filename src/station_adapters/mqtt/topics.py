@@ -35,25 +35,19 @@ class Route:
     check: int
 
 
-class Routes:
-    """Parses topics, each but once."""
+class Routes(dict[bytes, Route]):
+    """Each topic's route, parsed but once; raise `Malformed` for one that isn't ours or whose ids nobody may bear."""
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, Route] = {}
-
-    def route(self, topic: bytes) -> Route:
-        """The topic's route; raise `Malformed` for one that isn't ours or whose ids nobody may bear."""
-        known = self._known.get(topic)
-        if known is None:
-            known = parse(topic)
-            if len(self._known) >= ROUTES_KEPT:
-                self._known.clear()
-            self._known[topic] = known
-        return known
+    def __missing__(self, topic: bytes) -> Route:
+        route = parse(topic)
+        if len(self) >= ROUTES_KEPT:
+            self.clear()
+        self[topic] = route
+        return route
 
 
 def parse(topic: bytes) -> Route:
-    """As `Routes.route`."""
+    """As `Routes`."""
     try:
         levels = topic.decode().split("/")
     except UnicodeDecodeError:

@@ -45,13 +45,13 @@ def test_any_other_topic_is_malformed(topic: bytes) -> None:
 def test_a_topic_is_parsed_once_and_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "ROUTES_KEPT", 2)
     routes = Routes()
-    first = routes.route(b"station/s/device/a/state")
-    same = routes.route(b"station/s/device/a/state")
-    routes.route(b"station/s/device/b/state")
-    routes.route(b"station/s/device/c/state")
+    first = routes[b"station/s/device/a/state"]
+    same = routes[b"station/s/device/a/state"]
+    assert routes[b"station/s/device/b/state"].external_id == "b"
+    assert routes[b"station/s/device/c/state"].external_id == "c"
 
     assert same is first
-    assert routes.route(b"station/s/device/a/state") is not first
+    assert routes[b"station/s/device/a/state"] is not first
 
 
 def test_the_station_speaks_on_the_topics_that_devices_read() -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import gc
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station")
 
+YOUNG: Final = (
+    5_000  # objects until the collector looks for cycles among them; its own 700 are one busy turn of the loop
+)
+
 
 def serve() -> None:
     """See `station serve --help`."""
@@ -25,11 +30,19 @@ def serve() -> None:
     set_up(level=settings.log_level, form=settings.log_format)
     for warning in settings.warnings:
         log.warning("%s", warning)
-    uvloop.run(run_station(settings, _tell_systemd))
+    uvloop.run(run_station(settings, _accompany))
 
 
-async def _tell_systemd(_: Container, serving: asyncio.Event, stop: asyncio.Event) -> None:
+async def _accompany(_: Container, serving: asyncio.Event, stop: asyncio.Event) -> None:
     await serving.wait()
+    _spare_what_stays()
     notify("READY=1")
     await stop.wait()
     notify("STOPPING=1")
+
+
+def _spare_what_stays() -> None:
+    """Let the collector pass over what stays: it took a fifth of the CPU under load, and 40 ms each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 10, 10)

@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from statistics import median, quantiles
+from typing import Any
 
 import uvloop
 from websockets.asyncio.client import connect
@@ -21,7 +22,7 @@ from station_core.health import MQTT, Phase
 from station_core.home import Home
 
 SERVICE = "12c158d5-220f-4be9-b46a-a235f44c412a"  # docs/protocols.md §2
-OWNER = {"email": "bench@example.org", "password": "correct horse battery"}
+OWNER: dict[str, Any] = {"email": "bench@example.org", "password": "correct horse battery"}
 
 
 def peripheral(n: int) -> Peripheral:

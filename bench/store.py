@@ -70,7 +70,7 @@ async def load(database: Database, count: int, *, cloud: bool) -> Load:
     store = SqlDeviceStore(database, SystemRandomness(), outbox)
     await store.load()
     if cloud:
-        await outbox.claimed(lambda _: None)
+        await outbox.claimed(lambda _: None, lambda _: None)
     at = datetime.now(UTC)
     devices = []
     for n in range(count):

@@ -132,7 +132,7 @@ class Container(containers.DeclarativeContainer):
     provisioning_store = providers.Singleton(SqlProvisioningStore, database, sealer)
     cloud_store = providers.Singleton(SqlCloudStore, database, sealer, outbox)
     audit_store = providers.Singleton(SqlAuditStore, database)
-    identity_store = providers.Singleton(SqlIdentityStore, database)
+    identity_store = providers.Singleton(SqlIdentityStore, database, outbox)
 
     broker: providers.Singleton[MosquittoBroker | None] = providers.Singleton(own_broker, settings, keys)
     door: providers.Singleton[BrokerDoor] = providers.Singleton(door, broker)

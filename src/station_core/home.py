@@ -29,6 +29,7 @@ from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
 from station_core.identity.accounts import Accounts
 from station_core.identity.attempts import Attempts
+from station_core.identity.invites import Invites
 from station_core.identity.newcomers import Newcomers
 from station_core.identity.residents import Residents
 from station_core.identity.sessions import Sessions
@@ -183,17 +184,28 @@ class Home:
             passwords=passwords,
             tokens=tokens,
             attempts=Attempts(clock),
+            audit=self.audit,
             clock=clock,
             randomness=randomness,
         )
-        self.sessions = Sessions(store=identities, residents=self.residents, access=self.access, passwords=passwords)
+        self.sessions = Sessions(
+            store=identities,
+            residents=self.residents,
+            access=self.access,
+            passwords=passwords,
+            audit=self.audit,
+            clock=clock,
+        )
         self.accounts = Accounts(
             store=identities,
             residents=self.residents,
             access=self.access,
             newcomers=newcomers,
             passwords=passwords,
+            audit=self.audit,
+            clock=clock,
         )
+        self.invites = Invites(store=identities, residents=self.residents, clock=clock, randomness=randomness)
         self.claim = Claim(
             store=NoCloud() if cloud_store is None else cloud_store,
             clock=clock,

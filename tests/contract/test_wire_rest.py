@@ -1,39 +1,70 @@
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar.serialization import encode_json
 
-from station_adapters.http import schemas
+from station_adapters.http import member_schemas, schemas, session_schemas
+from station_adapters.http.audit import record_out
 from station_adapters.http.bodies import decode
 from station_adapters.http.errors import problem_of
 from station_core import errors
+from station_core.audit.model import Action, Actor, ActorKind, Deed, Record, Subject, SubjectKind
 from station_core.devices.activity import Activity, ActivityPage
 from station_core.devices.types import TYPES
-from station_core.identity.model import Login, Role, User
+from station_core.identity.model import Invite, Login, Role, User
 from tests.contract.golden import cases, device, fields
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 KINDS = {kind.id: kind for kind in TYPES}
+SHAPES = {**vars(session_schemas), **vars(schemas), **vars(member_schemas)}
 
 
 def written(case: dict[str, Any]) -> object:
-    match case["what"]:
-        case "device":
-            return schemas.device_out(device(case["of"]))
-        case "device_with_token":
-            return schemas.device_with_token(device(case["of"]), case["token"])
-        case "device_type":
-            return schemas.device_type_out(KINDS[case["of"]])
-        case "activity":
-            items = [Activity(**fields(item)) for item in case["of"]]
-            return schemas.activity_page(ActivityPage(items=items, next_cursor=case["cursor"]))
-        case "login":
-            user = User(**{**fields(case["of"]), "role": Role(case["of"]["role"])})
-            tokens = {name: case[name] for name in ("access_token", "refresh_token")}
-            return schemas.login_out(Login(user=user, **tokens))
-        case what:
-            raise AssertionError(what)
+    return SAID[case["what"]](case)
+
+
+def activity(case: dict[str, Any]) -> object:
+    items = [Activity(**fields(item)) for item in case["of"]]
+    return schemas.activity_page(ActivityPage(items=items, next_cursor=case["cursor"]))
+
+
+def login(case: dict[str, Any]) -> object:
+    tokens = {name: case[name] for name in ("access_token", "refresh_token")}
+    return schemas.login_out(Login(user=User(**in_role(case["of"])), **tokens))
+
+
+def in_role(of: dict[str, Any]) -> dict[str, Any]:
+    return {**fields(of), "role": Role(of["role"])}
+
+
+def record(case: dict[str, Any]) -> Record:
+    actor, subject = dict(case["actor"]), dict(case["subject"])
+    deed = Deed(
+        actor=Actor(kind=ActorKind(actor.pop("kind")), **actor),
+        action=Action(case["action"]),
+        subject=Subject(kind=SubjectKind(subject.pop("kind")), **subject),
+        result=case["result"],
+        detail=case["detail"],
+        at=datetime.fromisoformat(case["at"]),
+    )
+    return Record(number=case["number"], deed=deed)
+
+
+SAID: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
+    "device": lambda case: schemas.device_out(device(case["of"])),
+    "device_with_token": lambda case: schemas.device_with_token(device(case["of"]), case["token"]),
+    "device_type": lambda case: schemas.device_type_out(KINDS[case["of"]]),
+    "activity": activity,
+    "login": login,
+    "person": lambda case: member_schemas.person_out(User(**in_role(case["of"]))),
+    "invite": lambda case: member_schemas.invite_out(Invite(**in_role(case["of"]))),
+    "record": lambda case: record_out(record(case)),
+}
 
 
 @cases("rest/said")
@@ -51,7 +82,7 @@ def test_a_problem_is_written_byte_by_byte_with_its_status_and_headers(case: dic
 
 @cases("rest/heard")
 def test_a_request_is_read_as_the_page_says(case: dict[str, Any]) -> None:
-    assert msgspec.to_builtins(decode(case["body"], getattr(schemas, case["what"]))) == case["means"]
+    assert msgspec.to_builtins(decode(case["body"], SHAPES[case["what"]])) == case["means"]
 
 
 @cases("rest/said")

@@ -20,6 +20,7 @@ from station_adapters.http.errors import HANDLERS, log_socket_bug
 from station_adapters.http.guards import guards_of
 from station_adapters.http.health import health_routes
 from station_adapters.http.idempotency import Repeats, repeatable
+from station_adapters.http.members import member_routes
 from station_adapters.http.metrics import metrics_routes
 from station_adapters.http.packing import packing
 from station_adapters.http.provisioning import provisioning_routes
@@ -77,6 +78,7 @@ def create_app(
             zone_routes(home, guards),
             activity_routes(home, store, guards),
             audit_routes(home, guards),
+            member_routes(home, guards),
             device_side_routes(home, guards),
             provisioning_routes(home, guards),
             wifi_routes(home, guards),

@@ -85,12 +85,13 @@ def audit_routes(home: Home, guards: Guards) -> Router:
         )
         async with in_time():
             page = await home.audit_store.records(wanted, limit=limit, cursor=cursor)
-        return RecordPageOut(items=[_out(record) for record in page.items], next_cursor=page.next_cursor)
+        return RecordPageOut(items=[record_out(record) for record in page.items], next_cursor=page.next_cursor)
 
     return Router("/", route_handlers=[audit], tags=["audit"])
 
 
-def _out(record: Record) -> RecordOut:
+def record_out(record: Record) -> RecordOut:
+    """A record as the wire has it."""
     deed = record.deed
     return RecordOut(
         id=str(record.number),

@@ -41,7 +41,7 @@ class MemoryCloudStore:
             if self._known().claim_secret != claim_secret:
                 raise Stale("The station has another claim secret by now.")
             self._kept = replace(self._known(), config=config)
-            self._outbox.begin()
+            self._outbox.begin(config.claimed_at)
 
         await self._atomic(claim)
 

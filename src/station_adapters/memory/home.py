@@ -31,7 +31,7 @@ class MemoryPorts:
         ledger = Ledger()
         self.outbox = MemoryOutbox()
         self.store = MemoryDeviceStore(self.randomness, ledger, self.outbox)
-        self.identities = MemoryIdentityStore(ledger)
+        self.identities = MemoryIdentityStore(ledger, self.outbox)
         self.audit = MemoryAuditStore(ledger)
         self.passwords = MemoryPasswords()
         self.tokens = MemoryTokens()

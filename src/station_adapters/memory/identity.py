@@ -6,16 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.audit import Ledger
+from station_adapters.memory.outbox import MemoryOutbox
+from station_core.cloud.letters import invite_letter, invite_letter_id
 from station_core.errors import Conflict, NotFound, RegistrationClosed, Unauthenticated
+from station_core.identity.model import Role
 from station_core.identity.ports import People, Rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from station_core.audit.model import Deed
+    from station_core.cloud.letters import Letter
     from station_core.errors import StationError
-    from station_core.identity.model import Claims, Session, User
+    from station_core.identity.model import Claims, Invite, Session, User
     from station_core.identity.refreshing import Digests, Opening
 
 T = TypeVar("T")
@@ -24,9 +28,12 @@ T = TypeVar("T")
 class MemoryIdentityStore:
     """An `IdentityStore` without a database; `trouble` is what every call raises while it is set."""
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
+    def __init__(self, ledger: Ledger | None = None, outbox: MemoryOutbox | None = None) -> None:
         self.ledger = Ledger() if ledger is None else ledger
+        self._outbox = MemoryOutbox() if outbox is None else outbox
+        self._outbox.at_first = self._invitations
         self._users: dict[str, User] = {}
+        self._invites: dict[str, Invite] = {}
         self._sessions: dict[str, Session] = {}
         self._refreshes: dict[str, Digests] = {}
         self.owner_id: str | None = None
@@ -39,6 +46,7 @@ class MemoryIdentityStore:
                 users=list(self._users.values()),
                 sessions=list(self._sessions.values()),
                 owner_id=self.owner_id,
+                invites=list(self._invites.values()),
                 members={user.id: user.role for user in self._users.values()},
             )
         )
@@ -112,8 +120,59 @@ class MemoryIdentityStore:
             if any(other.email.casefold() == user.email.casefold() for other in self._users.values()):
                 raise Conflict("Somebody has this e-mail address already.")
             self._users[user.id] = user
+            self._forget_invites(lambda invite: invite.email.casefold() == user.email.casefold())
 
         await self._atomic(add, deed)
+
+    async def set_role(self, user_id: str, role: Role, *, deed: Deed | None = None) -> str | None:
+        """See `IdentityStore`."""
+
+        def set_role() -> str | None:
+            user = self._known(user_id)
+            if role is not Role.OWNER:
+                self._leave_an_owner(user)
+            self._users[user_id] = replace(user, role=role)
+            self._close_all(user_id)
+            return self.owner_id
+
+        return await self._atomic(set_role, deed)
+
+    async def remove(self, user_id: str, *, deed: Deed | None = None) -> str | None:
+        """See `IdentityStore`."""
+
+        def remove() -> str | None:
+            self._leave_an_owner(self._known(user_id))
+            del self._users[user_id]
+            self._close_all(user_id)
+            return self.owner_id
+
+        return await self._atomic(remove, deed)
+
+    async def invite(self, invite: Invite, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        folded = invite.email.casefold()
+
+        def keep() -> None:
+            if any(user.email.casefold() == folded for user in self._users.values()):
+                raise Conflict("Somebody has this e-mail address already.")
+            for former in [one for one in self._invites.values() if one.email.casefold() == folded]:
+                self._outbox.withdraw(invite_letter_id(former))
+            self._forget_invites(lambda one: one.email.casefold() == folded or one.expires_at <= invite.sent_at)
+            self._invites[invite.id] = invite
+            self._outbox.post_if_claimed(invite_letter(invite), invite_letter_id(invite))
+
+        await self._atomic(keep, deed)
+
+    async def revoke_invite(self, invite_id: str, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+
+        def revoke() -> None:
+            former = self._invites.pop(invite_id, None)
+            if former is None:
+                raise NotFound("There is no such invitation.")
+            self._outbox.withdraw(invite_letter_id(former))
+
+        await self._atomic(revoke, deed)
 
     async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
@@ -136,6 +195,24 @@ class MemoryIdentityStore:
         if user_id not in self._users:
             raise NotFound("There is no such user.")
         return self._users[user_id]
+
+    def _leave_an_owner(self, user: User) -> None:
+        if user.role is not Role.OWNER:
+            return
+        others = [
+            one for one in self._users.values() if one.role is Role.OWNER and one.id != user.id and not one.disabled
+        ]
+        if not others:
+            raise Conflict("The last owner can't be removed or made anything else.")
+        if self.owner_id == user.id:
+            self.owner_id = min(others, key=lambda one: (one.created_at, one.id)).id
+
+    def _invitations(self, at: datetime) -> Iterable[tuple[Letter, str]]:
+        asked = [invite for invite in self._invites.values() if invite.expires_at > at]
+        return [(invite_letter(invite), invite_letter_id(invite)) for invite in asked]
+
+    def _forget_invites(self, over: Callable[[Invite], bool]) -> None:
+        self._invites = {invite.id: invite for invite in self._invites.values() if not over(invite)}
 
     async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
         await asyncio.sleep(0)  # as in the device store

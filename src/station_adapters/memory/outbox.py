@@ -34,6 +34,7 @@ class MemoryOutbox:
         self._states: dict[str, Waiting] = {}
         self._last = 0
         self._active: frozenset[EventChannel] = frozenset()
+        self.at_first: Callable[[datetime], Iterable[tuple[Letter, str]]] = lambda _: ()
         self.trouble: StationError | None = None
 
     @property
@@ -118,10 +119,12 @@ class MemoryOutbox:
             lambda: min((one.letter.written_at for one in self._all() if self._goes_up(one)), default=None)
         )
 
-    def begin(self) -> None:
-        """A cloud has claimed the station."""
+    def begin(self, at: datetime) -> None:
+        """A cloud has claimed the station, and hears `at_first` what it has to from the start."""
         self.end()
         self._on_record = self._active = EVERY_CHANNEL
+        for told, event_id in self.at_first(at):
+            self.post(told, event_id)
 
     def end(self) -> None:
         """Nobody has claimed it any more."""
@@ -146,6 +149,15 @@ class MemoryOutbox:
         """Keep a letter."""
         self._last += 1
         self._letters[self._last] = Waiting(seq=self._last, event_id=event_id, letter=told)
+
+    def post_if_claimed(self, told: Letter, event_id: str) -> None:
+        """Keep a letter, whatever channels are active, if a cloud has claimed the station."""
+        if self._on_record is not None:
+            self.post(told, event_id)
+
+    def withdraw(self, event_id: str) -> None:
+        """What hasn't gone up yet needn't any more."""
+        self._letters = {seq: one for seq, one in self._letters.items() if one.event_id != event_id}
 
     def forget_state(self, device_id: str) -> None:
         """The device is gone."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql import members
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.tables import cloud_config, station_settings
@@ -54,7 +55,7 @@ class SqlCloudStore:
             connection.execute(delete(cloud_config))
             connection.execute(insert(cloud_config).values(id=1, station_token=sealed, claimed_at=config.claimed_at))
 
-        await self._outbox.claimed(claim)
+        await self._outbox.claimed(claim, lambda connection: members.ask_again(connection, at=config.claimed_at))
 
     async def forget(self) -> None:
         """See `CloudStore`."""

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from station_adapters.sql import members
 from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
+from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.records import session_in, session_row, user_in, user_row
-from station_adapters.sql.tables import refresh_tokens, sessions, station, station_members, users
+from station_adapters.sql.tables import invites, refresh_tokens, sessions, station, station_members, users
 from station_core.errors import Conflict, NotFound, RegistrationClosed
 from station_core.identity.model import Role
 from station_core.identity.ports import People, Rotation
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
 
     from station_adapters.sql.engine import Database
     from station_core.audit.model import Deed
-    from station_core.identity.model import User
+    from station_core.identity.model import Invite, User
     from station_core.identity.refreshing import Digests, Opening
 
 
 class SqlIdentityStore:
-    """An `IdentityStore` in PostgreSQL or SQLite."""
+    """An `IdentityStore` in PostgreSQL or SQLite; invitations go into the *outbox* of the same database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: SqlOutbox | None = None) -> None:
         self._database = database
+        self._outbox = SqlOutbox(database) if outbox is None else outbox
 
     async def load(self) -> People:
         """See `IdentityStore`."""
@@ -41,6 +44,7 @@ class SqlIdentityStore:
                 users=[user_in(row) for row in connection.execute(select(users)).mappings()],
                 sessions=[session_in(row) for row in connection.execute(select(sessions)).mappings()],
                 owner_id=connection.execute(select(station.c.owner_id)).scalar_one(),
+                invites=members.open_invites(connection),
                 members={row.user_id: Role(row.role) for row in connection.execute(select(station_members))},
             )
 
@@ -123,6 +127,28 @@ class SqlIdentityStore:
                 raise Conflict("Somebody has this e-mail address already.") from error
             raise
 
+    async def set_role(self, user_id: str, role: Role, *, deed: Deed | None = None) -> str | None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+        return await self._database.run(recorded(lambda connection: members.set_role(connection, user_id, role), deed))
+
+    async def remove(self, user_id: str, *, deed: Deed | None = None) -> str | None:
+        """See `IdentityStore`."""
+        _check_user_id(user_id)
+        return await self._database.run(recorded(lambda connection: members.remove(connection, user_id), deed))
+
+    async def invite(self, invite: Invite, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        check_texts([invite.email, invite.invited_by])
+        await self._database.run(recorded(lambda connection: members.invite(connection, invite), deed))
+        self._outbox.grew()
+
+    async def revoke_invite(self, invite_id: str, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        if not is_id(invite_id):
+            raise NotFound("There is no such invitation.")
+        await self._database.run(recorded(lambda connection: members.uninvite(connection, invite_id), deed))
+
     async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
         _check_user_id(user_id)
@@ -141,6 +167,7 @@ class SqlIdentityStore:
 
 def _add(connection: Connection, user: User) -> None:
     connection.execute(insert(users).values(user_row(user)))
+    connection.execute(delete(invites).where(invites.c.email_folded == user.email.casefold()))
     connection.execute(insert(station_members).values(user_id=user.id, role=user.role.value))
 
 

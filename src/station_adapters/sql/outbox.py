@@ -151,17 +151,24 @@ class SqlOutbox:
 
         return await self._database.read(oldest)
 
-    async def claimed(self, work: Callable[[Connection], T]) -> T:
-        """Do the work by which a cloud claims the station; all channels are active then, and nothing waits."""
+    async def claimed(self, work: Callable[[Connection], T], then: Callable[[Connection], None]) -> T:
+        """
+        Do the work by which a cloud claims the station; all channels are active then, and nothing waits.
+
+        But for what it has to hear from the start: *then* puts that in.
+        """
 
         def claimed(connection: Connection) -> T:
+            _lock(connection)
             result = work(connection)
             wipe(connection)
             connection.execute(insert(station_settings).values(key=CHANNELS, value=json.dumps(sorted(EVERY_CHANNEL))))
+            then(connection)
             return result
 
         result = await self._database.run(claimed)
         self._active = EVERY_CHANNEL
+        self.grew()
         return result
 
     async def let_go(self, work: Callable[[Connection], T]) -> T:
@@ -202,6 +209,23 @@ def post(connection: Connection, told: Letter, event_id: str) -> None:
     seq = connection.execute(next_seq).scalar_one()
     named = dict(zip(LETTER_COLUMNS, (seq, *row), strict=True))
     connection.execute(insert(outbox).values(**{**named, "params": told.params}))
+
+
+def post_if_claimed(connection: Connection, told: Letter, event_id: str) -> None:
+    """Keep a letter as `post` does, whatever channels are active, if a cloud has claimed the station."""
+    _lock(connection)
+    if _on_record(connection, lock=True) is not None:
+        post(connection, told, event_id)
+
+
+def withdraw(connection: Connection, event_id: str) -> None:
+    """What hasn't gone up yet needn't any more."""
+    connection.execute(delete(outbox).where(outbox.c.id == event_id))
+
+
+def _lock(connection: Connection) -> None:
+    """As `post` does before all else."""
+    connection.execute(update(journal).values(last_seq=journal.c.last_seq))
 
 
 def _on_record(connection: Connection, *, lock: bool = False) -> frozenset[EventChannel] | None:

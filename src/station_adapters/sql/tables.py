@@ -125,6 +125,19 @@ station_members = Table(
     Column("role", Text, CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"), nullable=False),
 )
 
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_folded", Text, nullable=False, unique=True),
+    Column("role", Text, CheckConstraint("role IN ('admin', 'member')", name="role"), nullable=False),
+    Column("invited_by", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
 zones = Table(
     "zones",
     metadata,

@@ -59,6 +59,52 @@ def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_jso
 
 
 @app.command
+def role(email: str, role: Role, /, *, as_json: Json = False) -> None:
+    """
+    Make somebody owner, admin or member; all their sessions end, so that they log in anew as that.
+
+    Example: `station user role anna@home.example owner`.
+
+    Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
+    ending.
+
+    Parameters
+    ----------
+    email
+        Whom.
+    role
+        owner, admin or member.
+    as_json
+        For machines.
+
+    """
+    changed = order("user role", email=email, role=role.value)
+    show(changed, as_json=as_json, words=f"{changed['email']} is {changed['role']} now; all sessions have ended.")
+
+
+@app.command
+def remove(email: str, *, as_json: Json = False) -> None:
+    """
+    Somebody belongs to the household no more; all their sessions end at once. The last owner stays.
+
+    Example: `station user remove anna@home.example`.
+
+    Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
+    ending.
+
+    Parameters
+    ----------
+    email
+        Whom.
+    as_json
+        For machines.
+
+    """
+    removed = order("user remove", email=email)
+    show(removed, as_json=as_json, words=f"{removed['email']} is removed; all sessions have ended.")
+
+
+@app.command
 def disable(email: str, *, as_json: Json = False) -> None:
     """
     Keep somebody out: no login, no refresh, and all their sessions end at once.

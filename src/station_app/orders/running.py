@@ -15,6 +15,7 @@ import msgspec
 from station_app.logs import set_level
 from station_app.orders.order import Nothing, Order
 from station_app.settings import LogLevel  # noqa: TC001  # msgspec reads the fields' types
+from station_core.audit.model import INSTALLER, STATION, Action, Deed
 from station_core.devices.model import Status
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ async def status(home: Home, _: Nothing) -> dict[str, Any]:
     }
 
 
-async def log_level(_: Home, wanted: Level) -> dict[str, Any]:
+async def log_level(home: Home, wanted: Level) -> dict[str, Any]:
     """Another level from now on, until the next start."""
     before = logging.getLevelName(logging.getLogger().level).lower()
     set_level(wanted.level.value)
+    detail = {"order": "log-level", "before": before, "now": wanted.level.value}
+    home.audit.note(Deed(actor=INSTALLER, action=Action.ORDER, subject=STATION, at=home.clock.now(), detail=detail))
     log.warning("log level changed", extra={"before": before, "now": wanted.level.value})
     return {"before": before, "now": wanted.level.value}
 

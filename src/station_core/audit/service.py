@@ -6,7 +6,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from station_core.audit.model import STATION, STRANGER, SYSTEM, Action, Deed
+from station_core.audit.model import DONE, STATION, STRANGER, SYSTEM, Action, Deed
 from station_core.errors import ChangeRefused, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -19,16 +19,17 @@ QUEUE_BOUND: Final = 1_000  # deeds that wait while the store is away
 BATCH: Final = 100  # deeds in one transaction
 BACK_OFF: Final = (0.5, 30.0)  # seconds between attempts while the store is away: first, longest
 # Whoever fails on purpose must not fill the disk: at this rate 180 days of it take some 60 MB.
-STRANGERS_AT_ONCE: Final = 100.0
-STRANGERS_A_SECOND: Final = 1 / 60
+AT_ONCE: Final = 100.0
+A_SECOND: Final = 1 / 60
 
 
 class Audit:
     """
     Deeds that changed nothing (a failed login): queued, kept in batches, nobody waits for them.
 
-    What is too much is dropped and counted: beyond the queue's bound while the store is away, and of strangers' deeds
-    all but a burst and one a minute. A record tells how many aren't there (`AUDIT_GAP`), before the next that is.
+    What is too much is dropped and counted: beyond the queue's bound while the store is away; of what strangers do, and
+    of what others are refused, all but a burst and one a minute. A record tells how many aren't there (`AUDIT_GAP`),
+    before the next that is.
     """
 
     def __init__(self, *, store: AuditStore, clock: Clock) -> None:
@@ -38,15 +39,15 @@ class Audit:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._allowance = STRANGERS_AT_ONCE
-        self._allowed_at = clock.monotonic()
+        self._strangers = Allowance(clock)
+        self._refusals = Allowance(clock)
         self._missing = 0
         self.dropped = 0
         """Deeds that were never kept, in this run."""
 
     def note(self, deed: Deed) -> None:
         """Take a deed in; never waits."""
-        if len(self._waiting) >= QUEUE_BOUND or (deed.actor == STRANGER and not self._may_be_noted()):
+        if len(self._waiting) >= QUEUE_BOUND or not self._may_be_noted(deed):
             self._drop(1)
             return
         self._waiting.append(deed)
@@ -104,11 +105,26 @@ class Audit:
         self._missing += count
         self.dropped += count
 
-    def _may_be_noted(self) -> bool:
+    def _may_be_noted(self, deed: Deed) -> bool:
+        if deed.actor == STRANGER:
+            return self._strangers.take()
+        return deed.result == DONE or self._refusals.take()
+
+
+class Allowance:
+    """So many at once, and so many again as time goes by."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left = AT_ONCE
+        self._at = clock.monotonic()
+
+    def take(self) -> bool:
+        """Whether there was one left."""
         now = self._clock.monotonic()
-        self._allowance = min(STRANGERS_AT_ONCE, self._allowance + (now - self._allowed_at) * STRANGERS_A_SECOND)
-        self._allowed_at = now
-        if self._allowance < 1:
+        self._left = min(AT_ONCE, self._left + (now - self._at) * A_SECOND)
+        self._at = now
+        if self._left < 1:
             return False
-        self._allowance -= 1
+        self._left -= 1
         return True

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from station_core.events import Event
+    from station_core.identity.model import Invite
     from station_core.values import Value
 
 LATE_AFTER: Final = timedelta(seconds=10)
 INVITED: Final = "member.invited"
 
+_INVITES: Final = uuid.UUID("5d1f6a0c-51c2-5a65-8f0e-3f7a6d1b9c42")  # as the next
 _STATES: Final = uuid.UUID("0f3a5c0e-6f0b-5e0c-9d54-6c1b1f1f7d57")  # the namespace of their ids
 
 
@@ -147,6 +149,16 @@ def invitation(*, email: str, role: str, invited_by: str, at: datetime) -> Lette
         params={"email": email, "role": role, "invitedBy": invited_by, "timestamp": _rfc3339(at)},
         written_at=at,
     )
+
+
+def invite_letter(invite: Invite) -> Letter:
+    """What the cloud hears of somebody who is asked to join."""
+    return invitation(email=invite.email, role=invite.role.value, invited_by=invite.invited_by, at=invite.sent_at)
+
+
+def invite_letter_id(invite: Invite) -> str:
+    """Its id: another each time that they are asked, and the same whoever sends it."""
+    return str(uuid.uuid5(_INVITES, f"{invite.id} {invite.sent_at.isoformat()}"))
 
 
 def tells(event: Event) -> EventChannel | None:

@@ -4,6 +4,7 @@ import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import DONE, NOTHING, STRANGER, Action, Deed, Subject, SubjectKind
 from station_core.errors import RateLimited, RegistrationClosed, Unauthenticated, Unavailable
 from station_core.identity.model import Claims, Login, Principal, Role, Session
 from station_core.identity.policy import digests
@@ -11,8 +12,10 @@ from station_core.identity.refreshing import Opening, first_token, next_token, r
 from station_core.identity.residents import SESSION_FOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from station_core.audit.model import Actor
+    from station_core.audit.service import Audit
     from station_core.clock import Clock, Randomness
     from station_core.identity.attempts import Attempts
     from station_core.identity.model import User
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from station_core.identity.ports import AccessTokens, IdentityStore, PasswordHasher
     from station_core.identity.refreshing import RefreshToken
     from station_core.identity.residents import Residents
+    from station_core.values import Value
 
 ACCESS_FOR: Final = timedelta(minutes=15)  # docs/protocols.md §4
 LABEL: Final = 200  # characters kept of what a device and its program are called
@@ -38,6 +42,7 @@ class AccessService:
         passwords: PasswordHasher,
         tokens: AccessTokens,
         attempts: Attempts,
+        audit: Audit,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
@@ -47,6 +52,7 @@ class AccessService:
         self._passwords = passwords
         self._tokens = tokens
         self._attempts = attempts
+        self._audit = audit
         self._clock = clock
         self._randomness = randomness
 
@@ -63,13 +69,15 @@ class AccessService:
         name: str | None = None,
         device: str | None = None,
         user_agent: str | None = None,
+        by: Actor | None = None,
     ) -> Login:
         """The first user, who becomes owner; of several at once one wins, else `RegistrationClosed`, or `Malformed`."""
         if not self.registration_open:
             raise RegistrationClosed
         owner = await self._newcomers.user(email=email, password=password, role=Role.OWNER, name=name)
         opening, refresh = self.opening(owner, device=device, user_agent=user_agent)
-        await self._store.found(owner, opening)
+        deed = self._deed(by or owner.actor, Action.REGISTER, owner.subject)
+        await self._store.found(owner, opening, deed=deed)
         self._residents.put(owner)
         self._residents.owner_id = owner.id
         self._residents.goes_on(opening.session)
@@ -90,10 +98,17 @@ class AccessService:
         Raise `Unauthenticated` for an unknown or disabled user and a wrong password alike, `RateLimited` after too many
         of them (see `Attempts`).
         """
-        user = self._residents.named(email)
+        user = whom = self._residents.named(email)
         if user is not None and user.disabled:
             user = None
-        known_by = await self.prove(user, password, account=email, peer=peer)
+        detail: Mapping[str, Value] = NOTHING if peer is None else {"peer": peer}
+        try:
+            known_by = await self.prove(user, password, account=email, peer=peer)
+        except (Unauthenticated, RateLimited) as refusal:
+            # Whom nobody knows isn't named: it may be a password that was typed into the wrong field.
+            subject = Subject(kind=SubjectKind.USER) if whom is None else whom.subject
+            self._audit.note(self._deed(STRANGER, Action.LOGIN, subject, detail, result=refusal.code))
+            raise
         assert user is not None  # nobody proves to be nobody
         better = await self._better(password, known_by) if known_by == user.password_hash else None
         opening, refresh = self.opening(user, device=device, user_agent=user_agent)
@@ -104,7 +119,8 @@ class AccessService:
             if better is not None:
                 await self._store.rehash(user.id, better)
                 self._residents.rehashed(user.id, better)
-            await self._store.open_session(opening)
+            deed = self._deed(present.actor, Action.LOGIN, present.subject, detail)
+            await self._store.open_session(opening, deed=deed)
             self._residents.forget_expired()
             self._residents.goes_on(opening.session)
         return self.granted(present, opening.session, refresh)
@@ -130,6 +146,11 @@ class AccessService:
                 raise Unauthenticated
             if rotation.ended:
                 self._residents.ended(rotation.session.id)
+                self._audit.note(
+                    self._deed(
+                        STRANGER, Action.SESSION_END, self.subject_of(rotation.session), {"reason": "token_reused"}
+                    )
+                )
                 raise Unauthenticated
             self._residents.goes_on(rotation.session)
         user = self._residents.user(rotation.session.user_id)
@@ -137,11 +158,21 @@ class AccessService:
             raise Unauthenticated
         return self.granted(user, rotation.session, fresh)
 
-    async def log_out(self, session_id: str) -> None:
-        """End a session; again is no error."""
+    async def log_out(self, session_id: str, *, action: Action | None = Action.LOGOUT) -> None:
+        """End a session by its own user, recorded as this; again is no error."""
         async with self._residents.one_at_a_time:
-            await self._store.close_session(session_id)
+            session = self._residents.session(session_id)
+            user = None if session is None else self._residents.user(session.user_id)
+            deed = None
+            if session is not None and user is not None and action is not None:
+                deed = self._deed(user.actor, action, self.subject_of(session))
+            await self._store.close_session(session_id, deed=deed)
             self._residents.ended(session_id)
+
+    def subject_of(self, session: Session) -> Subject:
+        """A session as what something is done to."""
+        user = self._residents.user(session.user_id)
+        return Subject(kind=SubjectKind.SESSION, id=session.id, name=None if user is None else user.email)
 
     def verify(self, token: str) -> Principal:
         """Who bears this access token, or raise `Unauthenticated`; an ended session's tokens hold no more."""
@@ -192,6 +223,17 @@ class AccessService:
             expires_at=at + ACCESS_FOR,
         )
         return Login(user=user, access_token=self._tokens.issue(claims), refresh_token=refresh.text)
+
+    def _deed(
+        self,
+        actor: Actor,
+        action: Action,
+        subject: Subject,
+        detail: Mapping[str, Value] = NOTHING,
+        *,
+        result: str = DONE,
+    ) -> Deed:
+        return Deed(actor=actor, action=action, subject=subject, result=result, at=self._clock.now(), detail=detail)
 
     async def _matching(self, password: str, known: Sequence[str]) -> str:
         for digest in known:

@@ -46,6 +46,23 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    """
+    Somebody who is asked to join the household, until *expires_at*.
+
+    *invited_by* is what people know the inviter by, *sent_at* when they were asked last.
+    """
+
+    id: str
+    email: str
+    role: Role
+    invited_by: str
+    created_at: datetime
+    sent_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """
     One login and all that followed from it by refreshing; ends at *expires_at* unless refreshed before.

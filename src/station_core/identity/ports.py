@@ -8,18 +8,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from station_core.audit.model import Deed
-    from station_core.identity.model import Claims, Role, Session, User
+    from station_core.identity.model import Claims, Invite, Role, Session, User
     from station_core.identity.refreshing import Digests, Opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """All users, the sessions that haven't ended, the station's owner, and each member's role in it by user id."""
+    """
+    All users, the sessions that haven't ended, the station's owner, and each member's role in it by user id; and who
+    is asked to join.
+    """
 
     users: Sequence[User]
     sessions: Sequence[Session]
     owner_id: str | None = None
     members: Mapping[str, Role] = field(default_factory=dict)
+    invites: Sequence[Invite] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,34 @@ class IdentityStore(Protocol):
 
     async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """Keep one more user, a member of the station; raise `Conflict` when somebody has the e-mail address."""
+        ...
+
+    async def set_role(self, user_id: str, role: Role, *, deed: Deed | None = None) -> str | None:
+        """
+        Make a user something else, also as a member of the station, and end all their sessions; return who owns it.
+
+        When the station's owner becomes something else, the owner who has been here longest takes their place. Raise
+        `NotFound`, or `Conflict` when no owner who isn't disabled would be left.
+        """
+        ...
+
+    async def remove(self, user_id: str, *, deed: Deed | None = None) -> str | None:
+        """Forget a user, their sessions and their membership; return who owns the station; raise as `set_role`."""
+        ...
+
+    async def invite(self, invite: Invite, *, deed: Deed | None = None) -> None:
+        """
+        Keep that somebody is asked to join, in place of what was kept for the address; what is over by then is gone.
+
+        While a cloud has claimed the station it's told so, with the invitation (see `Outbox`); whoever claims it hears
+        of all whose time isn't up.
+
+        Raise `Conflict` when somebody has the e-mail address.
+        """
+        ...
+
+    async def revoke_invite(self, invite_id: str, *, deed: Deed | None = None) -> None:
+        """They are asked no more, and what the cloud hasn't heard of it, it won't; raise `NotFound`."""
         ...
 
     async def disable(self, user_id: str, *, deed: Deed | None = None) -> None:

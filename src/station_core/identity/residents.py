@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from station_core.audit.model import ActorKind
 from station_core.clock import SteadyTime
-from station_core.errors import NotFound
+from station_core.errors import NotFound, Unauthenticated
 from station_core.identity.events import AccessChanged
 from station_core.identity.policy import require_station_role
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock
     from station_core.events import EventBus
-    from station_core.identity.model import Role, Session, User
+    from station_core.identity.model import Invite, Role, Session, User
     from station_core.identity.ports import IdentityStore
 
 SESSION_FOR: Final = timedelta(days=30)  # a session that isn't refreshed for so long ends
@@ -39,6 +41,7 @@ class Residents:
         self._sessions: dict[str, Session] = {}
         self._used_at: dict[str, datetime] = {}
         self._members: dict[str, Role] = {}
+        self._invites: dict[str, Invite] = {}
         self.owner_id: str | None = None
 
     async def load(self) -> None:
@@ -49,6 +52,7 @@ class Residents:
             self._sessions = {session.id: session for session in people.sessions}
             self._members = dict(people.members)
             self.owner_id = people.owner_id
+            self._invites = {invite.id: invite for invite in people.invites}
             for session in people.sessions:
                 self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
             self.forget_expired()
@@ -89,6 +93,37 @@ class Residents:
         self._members[user.id] = user.role
         if before is not None and before != user:
             self._changed(user.id)
+
+    def gone(self, user_id: str) -> None:
+        """The store holds this user no more, nor a session of theirs."""
+        self._users.pop(user_id, None)
+        self._members.pop(user_id, None)
+        self.ended_all(user_id)
+
+    def authority(self, actor: Actor) -> Role | None:
+        """By which role what somebody wants is judged now; None for one who isn't judged. Raise `Unauthenticated`."""
+        if actor.kind is not ActorKind.USER:
+            return None
+        user = self._users.get(actor.id or "")
+        if user is None or user.disabled:
+            raise Unauthenticated  # removed since they asked
+        return user.role
+
+    def invites(self) -> Sequence[Invite]:
+        """Who is asked to join just now, by e-mail address: neither those who are here, nor whose time is up."""
+        at = self.time.now()
+        asked = [one for one in self._invites.values() if one.expires_at > at and self.by_email(one.email) is None]
+        return sorted(asked, key=lambda invite: invite.email.casefold())
+
+    def invited(self, invite: Invite) -> None:
+        """The store holds this invitation, and none other of the address."""
+        folded = invite.email.casefold()
+        self._invites = {one.id: one for one in self._invites.values() if one.email.casefold() != folded}
+        self._invites[invite.id] = invite
+
+    def uninvited(self, invite_id: str) -> None:
+        """The store holds this invitation no more."""
+        self._invites.pop(invite_id, None)
 
     def require_station_role(self, user_id: str, roles: Collection[Role]) -> Role:
         """The role in the station; raise `Forbidden` unless it's one of these."""

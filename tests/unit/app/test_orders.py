@@ -9,7 +9,17 @@ import pytest
 
 from station_adapters.memory.home import MemoryPorts
 from station_app.orders import Desk, people
-from station_core.errors import DeviceOffline, DeviceUnknown, Malformed, NotFound, Starting, Unavailable
+from station_core.audit.model import INSTALLER, Action
+from station_core.errors import (
+    Conflict,
+    DeviceOffline,
+    DeviceUnknown,
+    Malformed,
+    NotFound,
+    Starting,
+    Unauthenticated,
+    Unavailable,
+)
 from station_core.health import Phase
 
 if TYPE_CHECKING:
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
     from station_core.home import Home
 
 LAMP = {"externalId": "lamp", "name": "Lamp", "type": "light"}
-OWNER = {"email": "anna@home.example", "password": "correct horse"}
+OWNER: dict[str, Any] = {"email": "anna@home.example", "password": "correct horse"}
 
 
 @pytest.fixture
@@ -161,3 +171,42 @@ async def test_how_to_claim_the_station_is_told_and_told_anew_once_it_is_taken_b
     assert again["claimSecret"] == home.claim.code.claim_secret != first["claimSecret"]
     assert again["claimedAt"] is None
     assert "canary" not in str(claimed)
+
+
+async def test_somebody_gets_another_role_and_is_removed_by_the_installer(home: Home, desk: Desk) -> None:
+    owner = await home.access.register(**OWNER)
+    bob = {"email": "bob@home.example"}
+    await desk.carry_out("user add", {**bob, "password": "battery staple"})
+    login = await home.access.login(email=bob["email"], password="battery staple")
+    promoted = await desk.carry_out("user role", {"email": "BOB@home.example", "role": "owner"})
+    with pytest.raises(Unauthenticated):
+        home.access.verify(login.access_token)
+    removed = await desk.carry_out("user remove", {"email": OWNER["email"]})
+    with pytest.raises(Unauthenticated):
+        home.access.verify(owner.access_token)
+    with pytest.raises(Conflict):
+        await desk.carry_out("user remove", bob)
+    with pytest.raises(Conflict):
+        await desk.carry_out("user role", {**bob, "role": "admin"})
+    with pytest.raises(NotFound):
+        await desk.carry_out("user remove", {"email": OWNER["email"]})
+
+    assert (promoted["role"], removed["email"]) == ("owner", OWNER["email"])
+    assert await desk.carry_out("user list", {}) == [promoted]
+    deeds = [record.deed for record in (await home.audit_store.records()).items]
+    changes = {deed.action: deed.actor for deed in deeds if deed.action in {Action.ROLE_CHANGE, Action.USER_REMOVE}}
+    assert changes == {Action.ROLE_CHANGE: INSTALLER, Action.USER_REMOVE: INSTALLER}
+
+
+async def test_another_log_level_is_on_record(home: Home, desk: Desk) -> None:
+    root = logging.getLogger()
+    before = root.level
+    try:
+        await desk.carry_out("log-level", {"level": "error"})
+    finally:
+        root.setLevel(before)
+    await home.audit.drained()
+
+    [record] = (await home.audit_store.records()).items
+    assert (record.deed.actor, record.deed.action) == (INSTALLER, Action.ORDER)
+    assert (record.deed.detail["order"], record.deed.detail["now"]) == ("log-level", "error")

@@ -25,7 +25,7 @@ from station_core.audit.model import (
     Subject,
     SubjectKind,
 )
-from station_core.audit.service import BACK_OFF, BATCH, QUEUE_BOUND, STRANGERS_A_SECOND, STRANGERS_AT_ONCE, Audit
+from station_core.audit.service import A_SECOND, AT_ONCE, BACK_OFF, BATCH, QUEUE_BOUND, Audit
 from station_core.audit.unrecorded import Unrecorded
 from station_core.errors import StationError, StoreFull, StoreUnavailable
 from station_core.forgetting import CHECKED_EVERY, EVEN_FOR
@@ -136,30 +136,41 @@ async def test_beyond_the_bound_deeds_are_dropped_counted_and_told_once(
 
 async def test_who_fails_on_purpose_fills_no_disk(desk: Desk) -> None:
     async with desk.at_work():
-        for _ in range(int(STRANGERS_AT_ONCE) + 50):
+        for _ in range(int(AT_ONCE) + 50):
             desk.audit.note(FAILED)
         await desk.audit.drained()
         desk.audit.note(RESTART)
         await desk.audit.drained()
-        desk.clock.leap(1 / STRANGERS_A_SECOND)
+        desk.clock.leap(1 / A_SECOND)
         for _ in range(3):
             desk.audit.note(FAILED)
         await desk.audit.drained()
 
     actions = [action for action, _ in await desk.told()]
-    assert actions.count(Action.LOGIN) == STRANGERS_AT_ONCE + 1
+    assert actions.count(Action.LOGIN) == AT_ONCE + 1
     assert actions.count(Action.RESTART_ASK) == 1
     assert desk.audit.dropped == 52
+
+
+async def test_refusals_of_known_people_have_a_bound_of_their_own(desk: Desk) -> None:
+    async with desk.at_work():
+        for deed in (FAILED, replace(RESTART, result="forbidden")) * (int(AT_ONCE) + 5):
+            desk.audit.note(deed)
+        await desk.audit.drained()
+
+    actions = [action for action, _ in await desk.told()]
+    assert (actions.count(Action.LOGIN), actions.count(Action.RESTART_ASK)) == (AT_ONCE, AT_ONCE)
+    assert desk.audit.dropped == 10
 
 
 async def test_an_idle_year_lets_no_more_than_one_burst_in(desk: Desk) -> None:
     desk.clock.leap(365 * 86_400)
     async with desk.at_work():
-        for _ in range(2 * int(STRANGERS_AT_ONCE)):
+        for _ in range(2 * int(AT_ONCE)):
             desk.audit.note(FAILED)
         await desk.audit.drained()
 
-    assert [action for action, _ in await desk.told()].count(Action.LOGIN) == STRANGERS_AT_ONCE
+    assert [action for action, _ in await desk.told()].count(Action.LOGIN) == AT_ONCE
 
 
 async def test_a_deed_that_can_never_be_kept_is_dropped_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

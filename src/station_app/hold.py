@@ -18,18 +18,20 @@ SQLITE: Final = "sqlite:///"
 @contextmanager
 def held(settings: Settings) -> Iterator[None]:
     """
-    Hold the data folder, and SQLite's file where that is elsewhere; PostgreSQL has a lock of its own.
+    Hold the data folder, and SQLite's file, which may lie in another's; PostgreSQL has a lock of its own.
 
     Raise `SettingInvalid` for a folder that can't be used, `StoreTaken` when another station has one of them.
     """
     private_folder(settings.data_dir)
     file = sqlite_file(settings)
-    elsewhere = file is not None and file.parent.resolve() != settings.data_dir.resolve()
-    with (
-        FolderLock(settings.data_dir),
-        FolderLock(file.parent, f"{file.name}.lock") if file is not None and elsewhere else nullcontext(),
-    ):
+    with FolderLock(settings.data_dir), nullcontext() if file is None else _held(file):
         yield
+
+
+def _held(file: Path) -> FolderLock:
+    """Where the file really lies: two links to it are one database."""
+    real = file.resolve()
+    return FolderLock(real.parent, f"{real.name}.lock")
 
 
 def sqlite_file(settings: Settings) -> Path | None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,6 +125,33 @@ async def test_what_sqlite_committed_is_in_the_file_when_it_is_closed(sqlite_sto
 
         assert (journal_mode, names.fetchall()) == (("wal",), [("Lamp",)])
     other.close()
+
+
+async def test_who_looks_into_a_sqlite_file_beside_the_station_takes_nothing_of_what_comes(tmp_path: Path) -> None:
+    path = tmp_path / "station.db"
+    database = open_database(f"sqlite:///{path}")
+    await upgrade(database)
+    await database.ping()  # by now both connections are there, one after the other
+    question = "SELECT name FROM zones"
+    look = f"import sqlite3; c = sqlite3.connect({str(path)!r}); print(c.execute({question!r}).fetchall()); c.close()"
+    before = await printed(look)
+    await database.run(
+        lambda connection: connection.execute(text("INSERT INTO zones (id, name) VALUES ('z', 'Attic')"))
+    )
+    after = await printed(look)
+    left = modes(tmp_path)
+    await database.close()
+
+    assert (before, after) == ("[]", "[('Attic',)]")
+    assert "station.db-wal" in left
+
+
+async def printed(program: str) -> str:
+    """What a process of its own says."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    return out.decode().strip()
 
 
 async def test_a_server_that_falls_silent_is_unavailable_and_then_available_again(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import threading
@@ -27,6 +28,7 @@ T = TypeVar("T")
 BUSY_FOR: Final = 4.0  # seconds that another process may hold the file before the database counts as away
 MAYBE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 ROOM: Final = 256 * 1024  # bytes; with less the disk counts as full
+UNUSABLE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM})
 PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",  # NORMAL loses the last commits in a power cut (decision 2)
@@ -47,8 +49,9 @@ class SqliteDatabase(Database):
             raise SettingInvalid(f"SQLite's URL knows no option {unknown[0][:32]}.")
         self._path = Path(url.database)
         busy_for = _seconds(url.query.get("timeout", str(BUSY_FOR)))
-        self._writing = _Lane(self._path, "BEGIN IMMEDIATE", busy_for, ())
-        self._reading = _Lane(self._path, "BEGIN", busy_for, ("query_only=ON",))
+        alone = threading.Lock()
+        self._writing = _Lane(self._path, "BEGIN IMMEDIATE", busy_for, (), alone)
+        self._reading = _Lane(self._path, "BEGIN", busy_for, ("query_only=ON",), alone)
 
     def __repr__(self) -> str:
         return f"SqliteDatabase({str(self._path)!r})"
@@ -67,8 +70,11 @@ class SqliteDatabase(Database):
 class _Lane:
     """A thread with a connection; what it's given is done one after another."""
 
-    def __init__(self, path: Path, begin: str, busy_for: float, pragmas: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, begin: str, busy_for: float, pragmas: tuple[str, ...], alone: threading.Lock
+    ) -> None:
         self._path = path
+        self._alone = alone
         self._engine = _engine(path, begin, busy_for, (*PRAGMAS, *pragmas))
         self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite {begin.lower()}")
@@ -97,7 +103,8 @@ class _Lane:
     def _transaction(self, work: Callable[[Connection], T], certain: threading.Lock) -> T:
         try:
             if self._connection is None:
-                self._connection = _connect(self._engine, self._path)
+                with self._alone:
+                    self._connection = _connect(self._engine, self._path)
             with self._connection.begin():
                 result = work(self._connection)
                 if not certain.acquire(blocking=False):
@@ -142,12 +149,30 @@ def _engine(path: Path, begin: str, busy_for: float, pragmas: tuple[str, ...]) -
 
 
 def _connect(engine: Engine, path: Path) -> Connection:
+    """
+    A connection; by one thread at a time, and never is a file opened beside SQLite that it may have open.
+
+    To close such a one takes all of this process's locks off it (fcntl(2)). Whoever else looks into the database then,
+    as a backup does, believes to be the last one and removes the write-ahead log, with all that is still to come.
+    """
     try:
-        # Before SQLite makes the file: its own would be as readable as the umask lets it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise SettingInvalid(f"The database file {path} can't be opened: {error.strerror}.") from error
+        _make(path)
+    except OSError as error:
+        if error.errno in UNUSABLE:
+            raise SettingInvalid(f"The database file {path} can't be opened: {error.strerror}.") from error
+        raise
     return engine.connect()
+
+
+def _make(path: Path) -> None:
+    """Make the file before SQLite does: its own would be as readable as the umask lets it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def _no_room(path: Path) -> bool:

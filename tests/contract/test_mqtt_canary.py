@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -40,6 +41,15 @@ def test_paho_reads_through_one_method_and_queues_packets_by_another() -> None:
     assert len(client._out_packet) == 0
     assert client._ping_t == 0
     assert client._sock_close() is None  # type: ignore[func-returns-value]  # no socket, no error
+
+
+def test_paho_has_to_know_when_a_message_at_qos_0_and_a_goodbye_were_written_and_nothing_else() -> None:
+    source = inspect.getsource(paho.Client._packet_write)
+
+    assert re.findall(r"if \(packet\['command'\] & 0xF0\) == (.*):", source) == [
+        "PUBLISH and packet['qos'] == 0",
+        "DISCONNECT",
+    ]
 
 
 async def test_a_packet_queued_by_hand_acknowledges_what_the_broker_sent() -> None:

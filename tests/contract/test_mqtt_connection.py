@@ -12,6 +12,7 @@ import pytest
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.connection import connected
 from station_core.errors import BrokerUnavailable, LinkDown
+from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from station_adapters.mqtt.connection import Connection
 
+MANY = 3_000  # of 4 KB: more than sockets hold
 CONNACK = b"\x20\x03\x00\x00\x00"  # MQTT 5: no session, success, no properties
 
 
@@ -79,6 +81,31 @@ async def test_what_is_to_be_sent_is_dropped_with_the_connection(complaints: lis
         await settled()
 
     assert complaints == []
+
+
+async def test_what_a_slow_broker_does_not_take_at_once_is_sent_later_and_in_order() -> None:
+    came: list[int] = []
+    got_all = asyncio.Event()
+
+    def take(_connection: Connection, _topic: bytes, payload: bytes, _packet_id: int, _flags: int) -> None:
+        came.append(int(payload[:4]))
+        if len(came) == MANY:
+            got_all.set()
+
+    async with Mosquitto() as broker, FaultProxy(broker.host, broker.port) as proxy:
+        direct = BrokerAddress(host=broker.host, port=broker.port)
+        slow = BrokerAddress(host=proxy.host, port=proxy.port)
+        async with connected(direct, "reader", take) as reader, connected(slow, "canary", _ignore) as connection:
+            await reader.subscribe(["t"])
+            proxy.up.stalled = True
+            for n in range(MANY):
+                connection.post("t", b"%04d" % n + bytes(4_096))
+            await settled()
+            proxy.up.stalled = False
+            async with asyncio.timeout(10):
+                await got_all.wait()
+
+    assert came == list(range(MANY))
 
 
 def _ignore(_connection: Connection, _topic: bytes, _payload: bytes, _packet_id: int, _flags: int) -> None:

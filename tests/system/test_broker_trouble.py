@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from station_adapters.mqtt.connection import KEEP_ALIVE
+from station_adapters.mqtt.client import KEEP_ALIVE
 from station_app.simulator.driver import VirtualDevice
 from station_app.simulator.firmware import Phase
 from station_app.simulator.link import Home

@@ -6,7 +6,7 @@ What the platform leaves open is decided here: the names of the types and of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -42,7 +42,7 @@ class StationAuth(_Discreet, msgspec.Struct, frozen=True, rename="camel", tag_fi
 class ClaimSuccess(_Discreet, msgspec.Struct, frozen=True, rename="camel", tag_field="type", tag="claim_success"):
     """Down: somebody has claimed the station."""
 
-    station_token: str
+    station_token: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class AuthOk(msgspec.Struct, frozen=True, rename="camel", tag_field="type", tag="auth_ok"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.cloud.model import ClaimCode
 from station_core.cloud.session import ForgetToken, KeepToken, Reconnect, Session
 from station_core.cloud.status import Mode
-from station_core.errors import Stale, StoreFull, StoreUnavailable
+from station_core.errors import Malformed, Stale, StoreFull, StoreUnavailable
 from station_core.health import CLOUD
 
 if TYPE_CHECKING:
@@ -184,11 +184,9 @@ class Liaison:
                 self._health.tell(CLOUD, up=False, detail=str(error))
                 await self._sleep(pause)
                 pause = min(pause * 2, longest)
-            except Stale:
+            except (Stale, Malformed):
                 self._turn()
-                self._take(
-                    self._session.failed("Who has claimed the station has changed meanwhile.", luck=self._luck())
-                )
+                self._take(self._session.failed("The claim didn't hold.", luck=self._luck()))
 
     async def _carry_out(self, order: KeepToken | ForgetToken) -> None:
         if isinstance(order, KeepToken):

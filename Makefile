@@ -38,6 +38,7 @@ bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.ingest
 	$(PY) -m bench.command
 	$(PY) -m bench.metrics
+	$(PY) -m bench.auth
 	$(PY) -m bench.power_cut
 	$(PY) -m bench.ble
 	$(PY) -m bench.simulate

@@ -23,6 +23,9 @@ class Wires:
     def answer_handshake(self, station_id: str, external_id: str, *, known: bool) -> None:
         pass  # nobody introduces himself here
 
+    async def clear(self, station_id: str, external_id: str) -> None:
+        pass  # nothing is retained here
+
 
 async def each_minute(home: Home) -> None:
     minute = 0

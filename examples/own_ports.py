@@ -69,6 +69,9 @@ class Wires:
     def answer_handshake(self, station_id: str, external_id: str, *, known: bool) -> None:
         print(f"{external_id} is {'known' if known else 'unknown'}")
 
+    async def clear(self, station_id: str, external_id: str) -> None:
+        print(f"nothing is left of {external_id}")
+
 
 async def main() -> None:
     wires, ids = Wires(), SystemIds()

@@ -24,6 +24,7 @@ from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.link import MqttLink
 from station_adapters.qr.codes import svg
+from station_adapters.sql.agent import SqlAgentStore
 from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
@@ -131,6 +132,7 @@ class Container(containers.DeclarativeContainer):
     sealer = providers.Singleton(AesGcmSealer, keys.provided.sealing.reveal.call())
     provisioning_store = providers.Singleton(SqlProvisioningStore, database, sealer)
     cloud_store = providers.Singleton(SqlCloudStore, database, sealer, outbox)
+    agent_store = providers.Singleton(SqlAgentStore, database)
     audit_store = providers.Singleton(SqlAuditStore, database)
     identity_store = providers.Singleton(SqlIdentityStore, database, outbox)
 
@@ -153,6 +155,7 @@ class Container(containers.DeclarativeContainer):
         types=providers.Singleton(device_types, settings),
         radio=providers.Singleton(radio, settings, air),
         audit_store=audit_store,
+        agent_store=agent_store,
         provisioning_store=provisioning_store,
         cloud_store=cloud_store,
         outbox=providers.Singleton(heard_by_cloud, settings, outbox),

@@ -142,6 +142,7 @@ class Station:
         supervisor.keep("lookout", self._home.lookout.run)
         supervisor.keep("provisioning", self._home.provisioning.run)
         supervisor.keep("outbox bounds", self._home.outbox_bounds.run)
+        supervisor.keep("restarts", self._home.restarts.run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -162,6 +163,7 @@ class Station:
             "control",
             "outbox bounds",
             "provisioning",
+            "restarts",
             "lookout",
             "forgetting",
             "presence",

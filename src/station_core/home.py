@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from station_core.agent.forgetful import Forgetful
+from station_core.agent.restarts import Restarts
 from station_core.audit.model import KEPT_FOR as RECORDS_KEPT_FOR
 from station_core.audit.service import Audit
 from station_core.audit.unrecorded import Unrecorded
@@ -36,6 +38,7 @@ from station_core.identity.sessions import Sessions
 from station_core.journal import Journal
 from station_core.provisioning.lookout import Lookout
 from station_core.provisioning.model import Whereabouts
+from station_core.provisioning.network import Network
 from station_core.provisioning.nowhere import NoRadio, Nowhere
 from station_core.provisioning.saga import Saga
 from station_core.provisioning.service import Provisioning
@@ -43,6 +46,7 @@ from station_core.provisioning.service import Provisioning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from station_core.agent.ports import AgentStore
     from station_core.audit.ports import AuditStore
     from station_core.clock import Clock, Randomness
     from station_core.cloud.ports import CloudStore, Outbox
@@ -58,7 +62,8 @@ class Home:
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
     `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout,
-    provisioning and outbox_bounds under a supervisor. Without an *audit_store* nothing is recorded of who did what.
+    provisioning, outbox_bounds and restarts under a supervisor. Without an *audit_store* nothing is recorded of who did
+    what, without an *agent_store* no restart is remembered.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
     Without a *cloud_store* no cloud can claim it; without an *outbox*, the one that the device store fills, none hears
     of anything.
@@ -79,6 +84,7 @@ class Home:
         types: Sequence[DeviceType] = TYPES,
         audit_store: AuditStore | None = None,
         provisioning_store: ProvisioningStore | None = None,
+        agent_store: AgentStore | None = None,
         cloud_store: CloudStore | None = None,
         outbox: Outbox | None = None,
         radio: BleTransport | None = None,
@@ -129,10 +135,12 @@ class Home:
             registry=self.registry,
             keyring=self.keyring,
             strangers=self.strangers,
+            link=link,
             journal=self.journal,
             bus=self.bus,
             clock=clock,
             randomness=randomness,
+            station_id=station_id,
         )
         self.succession = Succession(store=store, registry=self.registry, keyring=self.keyring, clock=clock)
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
@@ -155,6 +163,7 @@ class Home:
         )
         self.lookout = Lookout(radio=radio, holds=self.registry.holds, bus=self.bus, health=self.health, clock=clock)
         self.provisioning_store = Nowhere() if provisioning_store is None else provisioning_store
+        self.network = Network(store=self.provisioning_store, clock=clock)
         self.provisioning = Provisioning(
             saga=Saga(
                 radio=NoRadio() if radio is None else radio,
@@ -174,6 +183,9 @@ class Home:
             clock=clock,
             randomness=randomness,
             on=radio is not None,
+        )
+        self.restarts = Restarts(
+            store=Forgetful() if agent_store is None else agent_store, clock=clock, randomness=randomness
         )
         self.residents = Residents(store=identities, bus=self.bus, clock=clock)
         newcomers = Newcomers(passwords=passwords, clock=clock, randomness=randomness)
@@ -222,6 +234,7 @@ class Home:
         await self.household.load(self._types)
         await self.zones.load()
         await self.residents.load()
+        await self.restarts.load()
         await self.claim.load()
         await self.outbox.load()
         self._store_is(None)
@@ -237,6 +250,7 @@ class Home:
             group.create_task(self.lookout.run())
             group.create_task(self.provisioning.run())
             group.create_task(self.outbox_bounds.run())
+            group.create_task(self.restarts.run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

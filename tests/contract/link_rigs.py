@@ -48,6 +48,14 @@ class LinkRig(Protocol):
         """The first *count* messages that reached the device, once they're there."""
         ...
 
+    async def retain(self, station_id: str, external_id: str) -> None:
+        """Have the broker retain what a device says."""
+        ...
+
+    async def retained(self) -> set[str]:
+        """The devices of which the broker retains something."""
+        ...
+
     async def cut(self) -> None:
         """Take the broker away; return when the link has noticed."""
         ...
@@ -60,6 +68,7 @@ class LinkRig(Protocol):
 class MemoryRig:
     def __init__(self) -> None:
         self.link = MemoryLink()
+        self._retained: set[tuple[str, str]] = set()
 
     async def heard(self, count: int) -> list[Heard]:
         told = [Heard("command", dict(sent.command)) for sent in self.link.commands]
@@ -68,6 +77,12 @@ class MemoryRig:
             for answer in self.link.answers
         ]
         return told[:count]
+
+    async def retain(self, station_id: str, external_id: str) -> None:
+        self._retained.add((station_id, external_id))
+
+    async def retained(self) -> set[str]:
+        return {external_id for _, external_id in self._retained.difference(self.link.cleared)}
 
     async def cut(self) -> None:
         self.link.trouble = BrokerUnavailable()
@@ -95,6 +110,24 @@ class MqttRig:
     async def heard(self, count: int) -> list[Heard]:
         async with asyncio.timeout(5):
             return [await self._heard.get() for _ in range(count)]
+
+    async def retain(self, station_id: str, external_id: str) -> None:
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as device:
+            for suffix in ("handshake", "state", "event", "heartbeat", "command/ack"):
+                topic = f"station/{station_id}/device/{external_id}/{suffix}"
+                await device.publish(topic, b"{}", qos=1, retain=True)
+
+    async def retained(self) -> set[str]:
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as reader:
+            await reader.subscribe("station/#", qos=1)
+            await reader.publish("station/end", b"", qos=1)  # it comes behind what is retained
+            found: set[str] = set()
+            async with asyncio.timeout(5):
+                async for message in reader.messages:
+                    if str(message.topic) == "station/end":
+                        return found
+                    found.add(str(message.topic).split("/")[3])
+        raise AssertionError(found)
 
     async def cut(self) -> None:
         await self._proxy.refuse()

@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import select
 
 from station_adapters.credentials.sealing import AesGcmSealer
+from station_adapters.memory.agent import MemoryAgentStore
 from station_adapters.memory.audit import Ledger, MemoryAuditStore
 from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.memory.cloud import MemoryCloudStore
@@ -18,6 +19,7 @@ from station_adapters.memory.devices import MemoryDeviceStore
 from station_adapters.memory.identity import MemoryIdentityStore
 from station_adapters.memory.outbox import MemoryOutbox
 from station_adapters.memory.provisioning import MemoryProvisioningStore
+from station_adapters.sql.agent import SqlAgentStore
 from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from station_core.agent.ports import AgentStore
     from station_core.audit.ports import AuditStore
     from station_core.cloud.ports import CloudStore, Outbox
     from station_core.devices.ports import DeviceStore
@@ -76,6 +79,9 @@ class StoreRig(Protocol):
     @property
     def outbox(self) -> Outbox: ...
 
+    @property
+    def agent(self) -> AgentStore: ...
+
     async def cut(self) -> None:
         """Make the database unable to keep anything; what is under way fails too."""
         ...
@@ -116,6 +122,7 @@ class MemoryStores:
         self.provisioning = MemoryProvisioningStore(ledger)
         self.cloud = MemoryCloudStore(self.outbox)
         self.audit = MemoryAuditStore(ledger)
+        self.agent = MemoryAgentStore(ledger)
 
     async def cut(self) -> None:
         self._trouble(StoreUnavailable())
@@ -127,7 +134,15 @@ class MemoryStores:
         self._trouble(StoreFull())
 
     def _trouble(self, trouble: StationError | None) -> None:
-        for store in (self.devices, self.identities, self.provisioning, self.cloud, self.audit, self.outbox):
+        for store in (
+            self.devices,
+            self.identities,
+            self.provisioning,
+            self.cloud,
+            self.audit,
+            self.outbox,
+            self.agent,
+        ):
             store.trouble = trouble
 
     async def make_room(self) -> None:
@@ -164,6 +179,7 @@ class SqlStores:
         self.provisioning = SqlProvisioningStore(self.database, sealer)
         self.cloud = SqlCloudStore(self.database, sealer, self.outbox)
         self.audit = SqlAuditStore(self.database)
+        self.agent = SqlAgentStore(self.database)
 
     async def reopen(self) -> None:
         await self.database.close()

@@ -57,6 +57,21 @@ async def test_a_handshake_is_answered(rig: LinkRig, known: bool, status: str) -
     assert heard == [Heard("handshake/ack", {"status": status})]
 
 
+async def test_what_a_broker_retains_of_a_device_is_cleared_and_of_others_not(rig: LinkRig) -> None:
+    await rig.retain(STATION, DEVICE)
+    await rig.retain(STATION, "door")
+    await rig.link.clear(STATION, DEVICE)
+
+    assert await rig.retained() == {"door"}
+
+
+async def test_without_a_broker_nothing_is_cleared(rig: LinkRig) -> None:
+    await rig.cut()
+
+    with pytest.raises(BrokerUnavailable):
+        await rig.link.clear(STATION, DEVICE)
+
+
 async def test_without_a_broker_a_command_is_refused_and_an_answer_is_lost_without_an_error(rig: LinkRig) -> None:
     await rig.cut()
     rig.link.answer_handshake(STATION, DEVICE, known=False)

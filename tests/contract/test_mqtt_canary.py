@@ -76,3 +76,25 @@ async def test_a_packet_queued_by_hand_acknowledges_what_the_broker_sent() -> No
                     connection.acknowledge([came[-1]])
 
     assert len(came) == 2  # again while it wasn't acknowledged, never after that
+
+
+async def test_the_station_does_not_hear_itself() -> None:
+    came: list[bytes] = []
+    got = asyncio.Event()
+
+    def take(_: object, _topic: bytes, payload: bytes, _packet_id: int, _flags: int) -> None:
+        came.append(payload)
+        got.set()
+
+    async with (
+        Mosquitto() as broker,
+        connected(BrokerAddress(host=broker.host, port=broker.port), "canary", take) as connection,
+    ):
+        await connection.subscribe(["t"])
+        await connection.publish("t", b"", retain=True)
+        async with aiomqtt.Client(broker.host, broker.port) as other:
+            await other.publish("t", b"theirs", qos=1)
+        async with asyncio.timeout(5):
+            await got.wait()
+
+    assert came == [b"theirs"]

@@ -1,73 +1,65 @@
-"""What has lost its credentials is out at once, as the real broker has it."""
+"""A device whose credentials are revoked, or that is removed: a whole station with its own Mosquitto."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import aiomqtt
-import httpx
 import pytest
 
-from tests.system.living import STATION_ID, StationProcess, station_in
+from station_adapters.mosquitto.files import Login
+from station_adapters.mosquitto.probe import accepts
+from tests.servers.ports import free_port
+from tests.system.test_provisioning import people, station
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = pytest.mark.system
-
-ON = '{"state":{"on":true}}'
-
-
-async def test_two_devices_whose_credentials_are_revoked_are_cut_at_once_and_nobody_else(tmp_path: Path) -> None:
-    async with station_in(tmp_path) as station:
-        added = {name: await station.add(name) for name in ("lamp", "door", "hall")}
-
-        def client(name: str) -> aiomqtt.Client:
-            login = {"username": name, "password": added[name]["deviceToken"], "identifier": name}
-            return aiomqtt.Client("127.0.0.1", station.mqtt_port, timeout=5, **login)
-
-        async with client("hall") as hall:
-            for name in ("lamp", "door"):
-                path = f"/api/devices/{added[name]['id']}/credentials"
-                async with cut(client(name)) as device:
-                    await device.publish(topic(name), ON, qos=1)
-                    assert (await station.call("DELETE", path)).status_code == 204
-                    with pytest.raises(aiomqtt.MqttError):
-                        await asyncio.wait_for(anext(device.messages), 5)
-                with pytest.raises(aiomqtt.MqttError):
-                    await client(name).__aenter__()
-                assert await status_of_a_report(station, added[name]["deviceToken"]) == 401
-            await hall.publish(topic("hall"), ON, qos=1)
-            renewed = await station.call("POST", f"/api/devices/{added['lamp']['id']}/credentials")
-            added["lamp"]["deviceToken"] = renewed.json()["deviceToken"]
-            async with client("lamp"):
-                pass
-        async with asyncio.timeout(10):
-            while [one["lastKnownState"] for one in await listed(station)] != [{"on": True}] * 3:
-                await asyncio.sleep(0.02)
-
-
-async def listed(station: StationProcess) -> list[dict[str, Any]]:
-    devices: list[dict[str, Any]] = (await station.call("GET", "/api/devices")).json()
-    return devices
-
-
-def topic(name: str) -> str:
-    return f"station/{STATION_ID}/device/{name}/state"
+    from station_app.container import Container
 
 
 @asynccontextmanager
-async def cut(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """A client whose connection the broker ends: there is nobody left to say goodbye to."""
-    with suppress(aiomqtt.MqttError):
-        async with client:
-            yield client
+async def lamp(port: int, token: str, station_id: str) -> AsyncIterator[aiomqtt.Client]:
+    """Firmware of the kind that retains all that it says, its will too."""
+    topic = f"station/{station_id}/device/lamp"
+    will = aiomqtt.Will(f"{topic}/heartbeat", b'{"status":"offline"}', qos=1, retain=True)
+    client = aiomqtt.Client("127.0.0.1", port, username="lamp", password=token, identifier="lamp", will=will)
+    async with client as device:
+        hello = b'{"type":"light","firmwareVersion":"1"}'
+        for suffix, payload in (("handshake", hello), ("state", b'{"state":{"on":true}}'), ("heartbeat", b"{}")):
+            await device.publish(f"{topic}/{suffix}", payload, qos=1, retain=True)
+        yield device
 
 
-async def status_of_a_report(station: StationProcess, token: str) -> int:
-    async with httpx.AsyncClient(base_url=station.url) as http:
-        answer = await http.post("/api/device/state", json={"state": {"on": False}}, headers={"X-Device-Token": token})
-    return answer.status_code
+async def retained(folder: Path) -> bool:
+    """Whether the broker's file, which it writes at its end, holds anything that the lamp said."""
+    held = await asyncio.to_thread((folder / "mosquitto" / "held" / "mosquitto.db").read_bytes)
+    return b"/device/lamp/" in held
+
+
+def held_by(container: Container) -> Path:
+    return container.settings().data_dir
+
+
+@pytest.mark.parametrize("how", ["revoked", "removed", "kept"])
+async def test_it_is_cut_at_once_and_nothing_of_it_is_retained(tmp_path: Path, how: str) -> None:
+    ports = free_port(), free_port()
+    async with station(tmp_path / "data", *ports) as container, people(ports[0]) as client:
+        station_id = container.keys().station_id
+        added = (await client.post("/api/devices", json={"externalId": "lamp", "name": "Lamp", "type": "light"})).json()
+        async with asyncio.timeout(20):
+            try:
+                async with lamp(ports[1], added["deviceToken"], station_id) as device:
+                    if how != "kept":
+                        path = f"/api/devices/{added['id']}" + ("/credentials" if how == "revoked" else "")
+                        assert (await client.delete(path)).status_code == 204
+                        await anext(device.messages)
+            except aiomqtt.MqttError:
+                assert how != "kept"
+        let_in = await accepts("127.0.0.1", ports[1], Login(user="lamp", password=added["deviceToken"]))
+
+    assert let_in == (how == "kept")
+    assert await retained(held_by(container)) == (how == "kept")

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
 import re
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from argon2 import PasswordHasher
@@ -22,6 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger("station.passwords")
 
 AT_ONCE: Final = 2  # each takes 64 MiB and a processor for a tenth of a second
+NICE: Final = 5
 WAITING: Final = 128  # more would wait for longer than their callers do
 
 
@@ -35,7 +38,7 @@ class Argon2Passwords:
         self._argon2 = argon2 or PasswordHasher()
         self._nobody = nobodys_digest(self._argon2)
         # A pool, not a semaphore: who is cancelled while it works still has its thread.
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords", initializer=_politely)
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
@@ -65,6 +68,12 @@ class Argon2Passwords:
             log.error("a user's password digest is damaged")
             digest = self._nobody
         self._argon2.verify(digest, password)
+
+
+def _politely() -> None:
+    """Let the loop and what else there is go first: a login may take its time, a lamp may not."""
+    with suppress(OSError, AttributeError):  # no Linux
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def nobodys_digest(argon2: PasswordHasher) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 
 from station_adapters.http.activity import activity_routes
+from station_adapters.http.agent import agent_routes
 from station_adapters.http.answers import Answers
 from station_adapters.http.audit import audit_routes
 from station_adapters.http.auth import auth_routes
@@ -82,6 +83,7 @@ def create_app(
             device_side_routes(home, guards),
             provisioning_routes(home, guards),
             wifi_routes(home, guards),
+            agent_routes(home, guards),
             cloud_routes(home, guards, draw),
             live_route(home, hub),
             *([] if figures is None else [metrics_routes(figures, guards)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,16 +11,21 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from station_adapters.http.errors import PROBLEM_JSON, problem_of
 from station_adapters.http.live import GOING_AWAY
-from station_core.errors import Malformed
+from station_core.errors import Malformed, Unauthenticated
 
 if TYPE_CHECKING:
     import asyncio
 
+    from station_core.errors import StationError
+
 HEAD_BOUND: Final = 64 * 1024  # bytes
 HEAD_WITHIN: Final = 15.0  # seconds
 REST_WITHIN: Final = 5.0  # seconds from an answer to the next request; the rest of a body that was refused counts too
+HEARD_OUT_FOR: Final = 1.0  # seconds to a client that was refused and still sends
 GOOD_BYE_WITHIN: Final = 2.0  # seconds for the client's half of the closing handshake
 FLUSH_WITHIN: Final = 0.5  # seconds for the last bytes to a socket that may not be read any more
+
+_CREDENTIAL: Final = re.compile(rb"\r\n(?:x-device-token|device-token|authorization|cookie):", re.IGNORECASE)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -28,6 +34,8 @@ class HttpProtocol(HttpToolsProtocol):
     _head = 0.0  # bytes that came since the head began; minus infinity behind it
     _head_timer: asyncio.TimerHandle | None = None
     _rest_timer: asyncio.TimerHandle | None = None
+    _beginning = b""  # what came first of a head that isn't whole yet
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """See uvicorn."""
@@ -42,10 +50,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See uvicorn."""
+        if self._refused:
+            return
+        if not self._beginning:
+            self._beginning = data
         self._head += len(data)
         super().data_received(data)
-        if self._head > HEAD_BOUND and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+        if self._head < 0:
+            self._beginning = b""
+        elif self._head > HEAD_BOUND and not self.transport.is_closing():
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """See uvicorn."""
@@ -66,11 +80,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """See uvicorn."""
-        body, _ = problem_of(Malformed(msg), "")
-        content = msgspec.json.encode(body)
-        fields = (f"content-type: {PROBLEM_JSON}", f"content-length: {len(content)}", "connection: close", "", "")
-        self.transport.write(STATUS_LINE[400] + "\r\n".join(fields).encode() + content)
+        self._answer(Malformed(msg))
         self.transport.close()
+
+    def _refuse_head(self) -> None:
+        """What is too large to be a credential is none; who still sends is heard out, or would never see the answer."""
+        bears_one = _CREDENTIAL.search(self._beginning) is not None
+        self._answer(Unauthenticated() if bears_one else Malformed("The head of the request is too large."))
+        self._refused, self._beginning = True, b""
+        self._head_came()
+        self.loop.call_later(HEARD_OUT_FOR, self.transport.close)
+
+    def _answer(self, error: StationError) -> None:
+        body, headers = problem_of(error, "")
+        content = msgspec.json.encode(body)
+        fields = {"content-type": PROBLEM_JSON, "content-length": len(content), "connection": "close", **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.transport.write(STATUS_LINE[body.status] + lines.encode() + b"\r\n" + content)
 
     def _await_head(self) -> None:
         self._head_came()

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from station_adapters.memory.agent import MemoryAgentStore
 from station_adapters.memory.audit import Ledger, MemoryAuditStore
 from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
 from station_adapters.memory.cloud import MemoryCloudStore
@@ -39,6 +40,7 @@ class MemoryPorts:
         self.door = MemoryDoor()
         self.radio = MemoryRadio()
         self.provisioning = MemoryProvisioningStore(ledger)
+        self.agent = MemoryAgentStore(ledger)
         self.cloud = MemoryCloudStore(self.outbox)
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
@@ -55,6 +57,7 @@ class MemoryPorts:
             station_id=station_id,
             audit_store=self.audit,
             provisioning_store=self.provisioning,
+            agent_store=self.agent,
             cloud_store=self.cloud,
             outbox=self.outbox,
             radio=self.radio,

@@ -32,11 +32,12 @@ class HandshakeAnswer:
 
 
 class MemoryLink:
-    """A `DeviceLink` that remembers what it was given; `trouble` is raised by `send` while it is set."""
+    """A `DeviceLink` that remembers what it was given; `trouble` is raised by `send` and `clear` while it is set."""
 
     def __init__(self) -> None:
         self.commands: list[SentCommand] = []
         self.answers: list[HandshakeAnswer] = []
+        self.cleared: list[tuple[str, str]] = []
         self.trouble: BrokerUnavailable | None = None
 
     async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
@@ -50,6 +51,13 @@ class MemoryLink:
         """See `DeviceLink`; while there's trouble the answer is lost."""
         if self.trouble is None:
             self.answers.append(HandshakeAnswer(station_id, external_id, known))
+
+    async def clear(self, station_id: str, external_id: str) -> None:
+        """See `DeviceLink`."""
+        await asyncio.sleep(0)  # as in the device store
+        if self.trouble is not None:
+            raise self.trouble
+        self.cleared.append((station_id, external_id))
 
 
 class MemoryDoor:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from station_core.devices.credentials import Account
 
-ITERATIONS: Final = 101  # mosquitto_passwd's own; a token of 256 random bits needs no slow digest
+ITERATIONS: Final = 1  # a token of 256 random bits needs no slow digest, and all devices come at once after a power cut
 SALT: Final = 12  # bytes, as mosquitto_passwd takes them
 PACKET_LIMIT: Final = 1024 * 1024 + 65_536  # bytes: 1 MiB and a topic; the station judges what is smaller
 MEMORY_LIMIT: Final = 256 * 1024 * 1024  # bytes: what devices may make the broker hold while the station is away
@@ -97,7 +97,8 @@ def rights(station: Login, *, anonymous: bool) -> str:
         lines += [f"topic write station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
         lines += [f"topic read station/+/device/+/{suffix}" for suffix in DEVICE_READS]
     lines.append(f"user {station.user}")
-    lines += [f"topic read station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
+    # What a device said it also writes: with nothing, to have it forgotten.
+    lines += [f"topic readwrite station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
     lines += [f"topic write station/+/device/+/{suffix}" for suffix in DEVICE_READS]
     lines += [f"pattern write station/+/device/%u/{suffix}" for suffix in DEVICE_WRITES]
     lines += [f"pattern read station/+/device/%u/{suffix}" for suffix in DEVICE_READS]

@@ -62,8 +62,8 @@ class Connection:
         return self._client.session_present
 
     async def subscribe(self, topics: Sequence[str]) -> None:
-        """Subscribe at QoS 1, without retained messages; raise `LinkDown` when one is refused."""
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        """Subscribe at QoS 1, without retained messages and our own; raise `LinkDown` when one is refused."""
+        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         with link_errors():
             codes = await self._client.subscribe([(topic, options) for topic in topics])
         values = [getattr(code, "value", code) for code in codes]
@@ -76,11 +76,11 @@ class Connection:
             await asyncio.shield(self._client._disconnected)  # noqa: SLF001  # aiomqtt's own iterator waits for it too
         raise LinkDown("The broker ended the connection.")
 
-    async def publish(self, topic: str, payload: bytes) -> None:
-        """Return when the broker has it (QoS 1, not retained), or raise `BrokerUnavailable`."""
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Return when the broker has it (QoS 1), or raise `BrokerUnavailable`."""
         try:
             with link_errors():
-                await self._client.publish(topic, payload, qos=1, properties=_EXPIRES, timeout=PUBLISH_WITHIN)
+                await self._client.publish(topic, payload, 1, retain, properties=_EXPIRES, timeout=PUBLISH_WITHIN)
         except LinkDown as error:
             raise BrokerUnavailable from error
 

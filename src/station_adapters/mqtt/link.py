@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from station_adapters.mqtt import topics
 from station_adapters.mqtt.connection import Connection, connected
@@ -8,12 +9,13 @@ from station_adapters.mqtt.payloads import HANDSHAKE_OK, HANDSHAKE_UNKNOWN, writ
 from station_core.errors import BrokerUnavailable, LinkDown
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping
 
     from station_adapters.mqtt.address import BrokerAddress
     from station_adapters.mqtt.inbound import Inbound
     from station_core.values import Value
+
+CLEAR_WITHIN: Final = 1.0  # seconds
 
 
 class MqttLink:
@@ -36,6 +38,18 @@ class MqttLink:
         if self._connection is not None:
             answer = HANDSHAKE_OK if known else HANDSHAKE_UNKNOWN
             self._connection.post(topics.handshake_ack(station_id, external_id), answer)
+
+    async def clear(self, station_id: str, external_id: str) -> None:
+        """See `DeviceLink`."""
+        connection = self._connection
+        if connection is None:
+            raise BrokerUnavailable
+        try:
+            async with asyncio.timeout(CLEAR_WITHIN):
+                for topic in topics.said(station_id, external_id):
+                    await connection.publish(topic, b"", retain=True)  # nothing: what is retained goes
+        except TimeoutError:
+            raise BrokerUnavailable from None
 
     async def run(self, inbound: Inbound, subscribed: asyncio.Event) -> None:
         """Hold one session with the broker; set *subscribed* once it's there; raise `LinkDown` when it ends."""

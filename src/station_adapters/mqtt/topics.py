@@ -62,6 +62,12 @@ def parse(topic: bytes) -> Route:
         raise Malformed("The topic's last level isn't one of a device.") from None
 
 
+def said(station_id: str, external_id: str) -> list[str]:
+    """All topics that a device says something on."""
+    suffixes = (*Suffix, "command/ack")
+    return [f"station/{station_id}/device/{external_id}/{suffix}" for suffix in suffixes]
+
+
 def handshake_ack(station_id: str, external_id: str) -> str:
     """Where a device listens for the answer to its handshake."""
     return f"station/{station_id}/device/{external_id}/handshake/ack"

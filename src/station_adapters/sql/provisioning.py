@@ -11,7 +11,7 @@ from station_adapters.sql.audit import recorded
 from station_adapters.sql.batch import is_id
 from station_adapters.sql.tables import provisioning_reservations as reservations
 from station_adapters.sql.tables import station_settings
-from station_core.provisioning.model import Wifi
+from station_core.provisioning.model import Handover, Wifi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +80,13 @@ class SqlProvisioningStore:
             log.warning("the kept Wi-Fi can't be unsealed: the data folder has another key; tell it anew")
             return None
         kept = json.loads(clear)
-        return Wifi(ssid=kept["ssid"], password=kept["password"])
+        handover = Handover(kept.get("handover", Handover.KNOWN))  # older stations knew no orders to the agent
+        return Wifi(ssid=kept["ssid"], password=kept["password"], handover=handover)
 
     async def keep_wifi(self, wifi: Wifi, *, deed: Deed | None = None) -> None:
         """See `ProvisioningStore`."""
-        clear = json.dumps({"ssid": wifi.ssid, "password": wifi.password}).encode()
-        sealed = self._sealer.seal(clear, WIFI)
+        told = {"ssid": wifi.ssid, "password": wifi.password, "handover": wifi.handover.value}
+        sealed = self._sealer.seal(json.dumps(told).encode(), WIFI)
 
         def keep(connection: Connection) -> None:
             change = update(station_settings).where(station_settings.c.key == WIFI).values(value=sealed)

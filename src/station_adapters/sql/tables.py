@@ -256,6 +256,17 @@ cloud_config = Table(
     Column("claimed_at", Instant, nullable=False),
 )
 
+agent_restarts = Table(
+    "agent_restarts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("error", Text),
+)
+
 audit = Table(
     "audit",
     metadata,

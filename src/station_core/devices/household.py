@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
     from station_core.devices.credentials import Keyring
-    from station_core.devices.ports import DeviceChange, DeviceStore
+    from station_core.devices.ports import DeviceChange, DeviceLink, DeviceStore
     from station_core.devices.registry import Registry
     from station_core.devices.strangers import Strangers
     from station_core.devices.types import DeviceType
@@ -53,19 +53,23 @@ class Household:
         registry: Registry,
         keyring: Keyring,
         strangers: Strangers,
+        link: DeviceLink,
         journal: Journal[DeviceChange],
         bus: EventBus,
         clock: Clock,
         randomness: Randomness,
+        station_id: str,
     ) -> None:
         self._store = store
         self._registry = registry
         self._keyring = keyring
         self._strangers = strangers
+        self._link = link
         self._journal = journal
         self._bus = bus
         self._clock = clock
         self._randomness = randomness
+        self._station_id = station_id
 
     async def load(self, types: Sequence[DeviceType]) -> None:
         """Take the store's devices and credentials into memory, its journal's place, and tell the broker's door."""
@@ -169,7 +173,7 @@ class Household:
             return cell.device
 
     async def remove(self, device_id: str, *, by: Actor = SYSTEM) -> None:
-        """Forget a device, and shut the broker's door to it; raise `DeviceUnknown`."""
+        """Forget a device, shut the broker's door to it, and have nothing of it retained; raise `DeviceUnknown`."""
         async with self._registry.changing:
             device = self._registry.known(device_id).device
             at = self._clock.now()
@@ -179,20 +183,20 @@ class Household:
             self._registry.drop(device_id)
             self._keyring.drop(device_id)
             self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
-            await self._tell_door(device_id)
+            await self._shut_out(device)
 
     async def revoke(self, device_id: str, *, by: Actor = SYSTEM) -> None:
         """
         A device's token opens nothing from now on, and its connection to the own broker is cut; the device stays.
 
-        Raise `DeviceUnknown`. One that has no token is left so.
+        What the broker retains of it is cleared. Raise `DeviceUnknown`. One that has no token is left so.
         """
         async with self._registry.changing:
             device = self._registry.known(device_id).device
             deed = self._deed(by, Action.CREDENTIALS_REVOKE, device)
             await self._store.set_credential(device_id, None, deed=deed)
             self._keyring.drop(device_id)
-            await self._tell_door(device_id)
+            await self._shut_out(device)
 
     async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """
@@ -221,6 +225,15 @@ class Household:
     def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
         subject = Subject(kind=SubjectKind.DEVICE, id=device.id, name=device.name)
         return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail=detail)
+
+    async def _shut_out(self, device: Device) -> None:
+        """Close the door behind a device, and have nothing of what it said come back."""
+        await self._tell_door(device.id)
+        for station_id in {self._station_id, device.station_id or self._station_id}:
+            try:
+                await self._link.clear(station_id, device.external_id)
+            except BrokerUnavailable:
+                log.warning("the broker may still retain what a device said", extra={"device_id": device.id})
 
     async def _tell_door(self, device_id: str) -> None:
         try:

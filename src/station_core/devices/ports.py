@@ -139,6 +139,14 @@ class DeviceLink(Protocol):
         """
         ...
 
+    async def clear(self, station_id: str, external_id: str) -> None:
+        """
+        Have the broker forget what it retains of a device under this station id.
+
+        Return when it has; raise `BrokerUnavailable` when it hasn't within a second or so.
+        """
+        ...
+
 
 class BrokerDoor(Protocol):
     """The broker's list of who may enter; a broker that keeps its own list admits whom it likes."""

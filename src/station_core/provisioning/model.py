@@ -113,12 +113,28 @@ class Attempt:
         return Subject(kind=SubjectKind.PROVISIONING, id=self.id, name=self.external_id)
 
 
+class Handover(StrEnum):
+    """Whether the agent knows of the home's network."""
+
+    WANTED = "wanted"
+    """A person has told it, and the agent hasn't asked since."""
+    TAKEN = "taken"
+    """The agent was told, and hasn't told since where it is."""
+    KNOWN = "known"
+    """It's the agent's own word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wifi:
     """The home's network, as devices join it."""
 
     ssid: str
     password: str = field(repr=False)
+    handover: Handover = Handover.KNOWN
+
+    def same_as(self, other: Wifi) -> bool:
+        """Whether it's the same network, whoever knows of it."""
+        return (self.ssid, self.password) == (other.ssid, other.password)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

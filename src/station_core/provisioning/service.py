@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from station_core.audit.model import DONE, STATION, SYSTEM, Action, Deed
+from station_core.audit.model import DONE, SYSTEM, Action, Deed
 from station_core.devices.household import checked_name
 from station_core.devices.model import Status
 from station_core.errors import ExternalIdTaken, NotFound, ProvisioningBusy, RadioUnavailable, StationError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from station_core.devices.registry import Registry
     from station_core.devices.succession import Succession
     from station_core.events import EventBus
-    from station_core.provisioning.model import Wifi
     from station_core.provisioning.ports import ProvisioningStore
     from station_core.provisioning.saga import Saga
 
@@ -122,17 +121,6 @@ class Provisioning:
         if known is not None and known.status is Status.ONLINE and not again:
             raise ExternalIdTaken("A device of this id is online; `again` provisions it nevertheless.")
         return known
-
-    async def tell_wifi(self, wifi: Wifi, *, by: Actor = SYSTEM) -> None:
-        """Keep the home's network; raise what the store raises."""
-        deed = Deed(
-            actor=by,
-            action=Action.WIFI_CHANGE,
-            subject=STATION,
-            at=self._clock.now(),
-            detail={"ssid": wifi.ssid},
-        )
-        await self._store.keep_wifi(wifi, deed=deed)
 
     def attempt(self, attempt_id: str) -> Attempt:
         """How far it has come, or raise `NotFound`."""

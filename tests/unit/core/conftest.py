@@ -24,7 +24,7 @@ def identities() -> DistantIdentities:
 def ports(identities: DistantIdentities) -> MemoryPorts:
     ports = MemoryPorts()
     ports.identities = identities
-    ports.store.ledger = ports.provisioning.ledger = ports.audit.ledger = identities.ledger
+    ports.store.ledger = ports.provisioning.ledger = ports.audit.ledger = ports.agent.ledger = identities.ledger
     return ports
 
 

@@ -226,7 +226,7 @@ async def test_what_people_do_to_devices_and_zones_is_recorded_under_their_name(
     await home.zones.remove(hall.id, by=ANNA)
     await home.household.remove(lamp.id)
     await home.zones.named("Attic", by=ANNA)
-    await home.provisioning.tell_wifi(Wifi(ssid="home", password="canary-password"), by=ANNA)
+    await home.network.tell(Wifi(ssid="home", password="canary-password"), by=ANNA)
 
     done = [(deed.actor, deed.action, deed.subject.name, dict(deed.detail)) for deed in await told(ports)]
     assert done == [

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
+from station_core.agent.ports import AgentStore
 from station_core.audit.ports import AuditStore
 from station_core.clock import Clock, Randomness
 from station_core.cloud.ports import CloudStore, Outbox
@@ -28,6 +29,7 @@ PROVISIONING: ProvisioningStore = PORTS.provisioning
 CLOUD: CloudStore = PORTS.cloud
 AUDIT: AuditStore = PORTS.audit
 OUTBOX: Outbox = PORTS.outbox
+AGENT: AgentStore = PORTS.agent
 
 ADAPTERS = [
     (Clock, CLOCK),
@@ -43,6 +45,7 @@ ADAPTERS = [
     (CloudStore, CLOUD),
     (AuditStore, AUDIT),
     (Outbox, OUTBOX),
+    (AgentStore, AGENT),
 ]
 
 

@@ -35,6 +35,25 @@ async def test_a_revoked_token_opens_nothing_and_the_device_stays(ports: MemoryP
         await home.household.revoke("nobody")
 
 
+async def test_what_was_retained_of_one_that_is_revoked_or_removed_is_cleared(ports: MemoryPorts, home: Home) -> None:
+    lamp, _ = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    pir, _ = await home.household.add(external_id="pir", name="PIR", type_id="pir")
+    home.devices.heartbeat("lamp", station_id="former")
+    await home.household.revoke(lamp.id)
+    await home.household.remove(pir.id)
+
+    assert sorted(ports.link.cleared) == [("former", "lamp"), ("memory", "lamp"), ("memory", "pir")]
+
+
+async def test_a_broker_that_is_away_stops_no_revocation(ports: MemoryPorts, home: Home) -> None:
+    lamp, token = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    ports.link.trouble = BrokerUnavailable()
+    await home.household.revoke(lamp.id)
+
+    with pytest.raises(Unauthenticated):
+        home.keyring.verify(token)
+
+
 async def test_one_that_has_none_is_given_one(ports: MemoryPorts, home: Home, revoked: Device) -> None:
     fresh = await home.household.renew(revoked.id)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 
 import pytest
@@ -135,3 +136,16 @@ async def test_a_digest_of_other_costs_or_another_kind_is_to_be_made_anew() -> N
     assert not passwords.needs_rehash(await passwords.hash("correct horse"))
     assert passwords.needs_rehash(PasswordHasher(time_cost=1, memory_cost=64).hash("correct horse"))
     assert passwords.needs_rehash("garbage")
+
+
+async def test_whoever_checks_passwords_lets_the_loop_go_first() -> None:
+    class Polite(PasswordHasher):
+        nice = 0
+
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            Polite.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return super().hash(password, salt=salt)
+
+    await Argon2Passwords(Polite(time_cost=1, memory_cost=8, parallelism=1)).hash("correct horse")
+
+    assert Polite.nice > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

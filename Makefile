@@ -39,6 +39,7 @@ bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.command
 	$(PY) -m bench.metrics
 	$(PY) -m bench.auth
+	$(PY) -m bench.cloud
 	$(PY) -m bench.power_cut
 	$(PY) -m bench.ble
 	$(PY) -m bench.simulate

@@ -60,7 +60,7 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(database: str) -> AsyncIterator[Rig]:
+async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
     """A running station over `sqlite` or `postgres`, with an owner; ended and its folder removed on leaving."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
@@ -74,6 +74,7 @@ async def rig(database: str) -> AsyncIterator[Rig]:
             "STATION_MQTT_URL": f"mqtt://127.0.0.1:{broker.port}",
             "STATION_BLE_TRANSPORT": "off",
             "STATION_LOG_LEVEL": "warning",
+            **settings,
         }
         if database == "postgres":
             server = await stack.enter_async_context(Postgres())

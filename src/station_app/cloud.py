@@ -36,11 +36,14 @@ def cloud_link(settings: Settings, home: Home) -> CloudLink | None:
     )
 
 
-def service(home: Home) -> Service:  # noqa: ARG001  # what is served is the home's
+def service(home: Home) -> Service:
     """What the station does for the cloud."""
     from station_adapters.cloud.line import Service  # noqa: PLC0415  # see above
+    from station_adapters.cloud.methods import methods  # noqa: PLC0415  # same
+    from station_adapters.cloud.uplink import Courier  # noqa: PLC0415  # same
 
-    return Service()
+    courier = Courier(outbox=home.outbox, bus=home.bus, clock=home.clock)
+    return Service(methods=methods(home), uplink=courier.carry)
 
 
 def trust(settings: Settings) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ import pytest
 
 from station_adapters.http import messages
 from station_adapters.http.bodies import decode
-from station_adapters.http.schemas import device_out
+from station_adapters.shapes.devices import device_out
 from station_core import events as all_events
 from station_core.devices import events as device_events
 from station_core.errors import Malformed

@@ -10,6 +10,7 @@ from station_adapters.http import member_schemas, schemas, session_schemas
 from station_adapters.http.audit import record_out
 from station_adapters.http.bodies import decode
 from station_adapters.http.errors import problem_of
+from station_adapters.shapes.devices import device_out, device_type_out
 from station_core import errors
 from station_core.audit.model import Action, Actor, ActorKind, Deed, Record, Subject, SubjectKind
 from station_core.devices.activity import Activity, ActivityPage
@@ -56,9 +57,9 @@ def record(case: dict[str, Any]) -> Record:
 
 
 SAID: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
-    "device": lambda case: schemas.device_out(device(case["of"])),
+    "device": lambda case: device_out(device(case["of"])),
     "device_with_token": lambda case: schemas.device_with_token(device(case["of"]), case["token"]),
-    "device_type": lambda case: schemas.device_type_out(KINDS[case["of"]]),
+    "device_type": lambda case: device_type_out(KINDS[case["of"]]),
     "activity": activity,
     "login": login,
     "person": lambda case: member_schemas.person_out(User(**in_role(case["of"]))),

@@ -14,17 +14,9 @@ from station_adapters.http.editions import etag, is_known, wanted_editions
 from station_adapters.http.guards import asker
 from station_adapters.http.idempotency import BEARS_A_SECRET
 from station_adapters.http.packing import NEVER_PACKED
-from station_adapters.http.schemas import (
-    DeviceIn,
-    DeviceOut,
-    DevicePatch,
-    DeviceTypeOut,
-    DeviceWithToken,
-    device_out,
-    device_type_out,
-    device_with_token,
-)
+from station_adapters.http.schemas import DeviceIn, DevicePatch, DeviceWithToken, device_with_token
 from station_adapters.http.waiting import in_time
+from station_adapters.shapes.devices import DeviceOut, DeviceTypeOut, device_out, device_type_out
 from station_core.devices.household import UNCHANGED
 from station_core.values import text_weight
 

@@ -13,7 +13,7 @@ from station_core.errors import Stale
 if TYPE_CHECKING:
     from litestar import Request
 
-    from station_adapters.http.schemas import DeviceOut
+    from station_adapters.shapes.devices import DeviceOut
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _LIST: Final = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from station_adapters.http.messages import broadcast, is_broadcast, snapshot
 from station_adapters.http.provisioning_schemas import ForViewers, candidate_out, for_viewers, progress, sighted
-from station_adapters.http.schemas import device_out
 from station_adapters.http.subscriber import News, Subscriber
+from station_adapters.shapes.devices import device_out
 from station_core.events import Event
 from station_core.identity.events import AccessChanged
 from station_core.provisioning.events import ProvisioningProgressed

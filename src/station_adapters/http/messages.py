@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from station_adapters.http.provisioning_schemas import CandidateOut  # noqa: TC001  # msgspec reads the fields' types
-from station_adapters.http.schemas import DeviceOut, device_out
+from station_adapters.shapes.devices import DeviceOut, device_out
 from station_core.devices import events as told
 from station_core.devices.model import Status  # noqa: TC001  # same
 from station_core.events import Event, LinkStatusChanged

@@ -3,48 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  # msgspec reads the fields' types
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from station_core.devices.model import Status  # noqa: TC001  # same
-from station_core.devices.types import Kind
+from station_adapters.shapes.devices import DeviceOut, device_out
 from station_core.identity.model import Role  # noqa: TC001  # same
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from station_core.devices.activity import ActivityPage
     from station_core.devices.model import Device
-    from station_core.devices.types import Capability, DeviceType, Parameter
     from station_core.identity.model import Login, User
-
-WireKind = Literal["number", "boolean", "string"]
-
-
-_WIRE: Final[Mapping[Kind, WireKind]] = {
-    Kind.NUMBER: "number",
-    Kind.INTEGER: "number",
-    Kind.BOOLEAN: "boolean",
-    Kind.STRING: "string",
-}
-
-
-class DeviceOut(msgspec.Struct, rename="camel"):
-    """A device."""
-
-    id: str
-    external_id: str
-    name: str
-    type: str
-    status: Status
-    state: dict[str, Any] = msgspec.field(name="lastKnownState")
-    zone_id: str | None
-    firmware_version: str | None
-    chip: str | None
-    last_heartbeat_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class DeviceWithToken(DeviceOut, rename="camel"):
@@ -93,44 +62,6 @@ class ZonePage(msgspec.Struct, rename="camel"):
 
     items: list[ZoneOut]
     next_cursor: str | None
-
-
-class CapabilityOut(msgspec.Struct, omit_defaults=True):
-    """Something that a type of device reports."""
-
-    key: str
-    type: WireKind
-    unit: str | None = None
-    min: float | None = None
-    max: float | None = None
-
-
-class ParameterOut(msgspec.Struct, omit_defaults=True):
-    """Something that a command carries."""
-
-    name: str
-    type: WireKind
-    required: bool
-    min: float | None = None
-    max: float | None = None
-
-
-class CommandTypeOut(msgspec.Struct):
-    """A command that a type of device knows."""
-
-    action: str
-    parameters: list[ParameterOut]
-
-
-class DeviceTypeOut(msgspec.Struct):
-    """A type of device."""
-
-    id: str
-    category: str
-    periodic: bool
-    capabilities: list[CapabilityOut]
-    commands: list[CommandTypeOut]
-    events: list[str]
 
 
 class ActivityOut(msgspec.Struct, rename="camel"):
@@ -224,29 +155,9 @@ class Accepted(msgspec.Struct):
     status: str = "ok"
 
 
-def device_out(device: Device) -> DeviceOut:
-    """A device as the wire has it."""
-    return msgspec.convert(device, DeviceOut, from_attributes=True)
-
-
 def device_with_token(device: Device, token: str) -> DeviceWithToken:
     """A device that was just added."""
     return DeviceWithToken(**msgspec.structs.asdict(device_out(device)), device_token=token)
-
-
-def device_type_out(kind: DeviceType) -> DeviceTypeOut:
-    """A type of device as the wire has it."""
-    return DeviceTypeOut(
-        id=kind.id,
-        category=kind.category,
-        periodic=kind.periodic,
-        capabilities=[_capability(one) for one in kind.capabilities],
-        commands=[
-            CommandTypeOut(action=one.action, parameters=[_parameter(p) for p in one.parameters])
-            for one in kind.commands
-        ],
-        events=list(kind.events),
-    )
 
 
 def activity_page(page: ActivityPage) -> ActivityPageOut:
@@ -262,11 +173,3 @@ def user_out(user: User) -> UserOut:
 def login_out(login: Login) -> LoginOut:
     """A person and their tokens."""
     return msgspec.convert(login, LoginOut, from_attributes=True)
-
-
-def _capability(one: Capability) -> CapabilityOut:
-    return CapabilityOut(key=one.key, type=_WIRE[one.type], unit=one.unit, min=one.min, max=one.max)
-
-
-def _parameter(one: Parameter) -> ParameterOut:
-    return ParameterOut(name=one.name, type=_WIRE[one.type], required=one.required, min=one.min, max=one.max)

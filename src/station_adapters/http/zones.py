@@ -8,8 +8,9 @@ from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' anno
 
 from station_adapters.http.cursors import cursor_of, text_in
 from station_adapters.http.guards import asker
-from station_adapters.http.schemas import DeviceOut, ZoneIn, ZoneOut, ZonePage, device_out
+from station_adapters.http.schemas import ZoneIn, ZoneOut, ZonePage
 from station_adapters.http.waiting import in_time
+from station_adapters.shapes.devices import DeviceOut, device_out
 
 if TYPE_CHECKING:
     from station_adapters.http.guards import Guards

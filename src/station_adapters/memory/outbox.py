@@ -31,6 +31,7 @@ class MemoryOutbox:
     def __init__(self) -> None:
         self._on_record: frozenset[EventChannel] | None = None  # None: nobody has claimed the station
         self._letters: dict[int, Waiting] = {}
+        self._sizes: dict[int, int] = {}
         self._states: dict[str, Waiting] = {}
         self._last = 0
         self._active: frozenset[EventChannel] = frozenset()
@@ -91,7 +92,7 @@ class MemoryOutbox:
         def delivered() -> None:
             for one in letters:
                 if one.device_id is None:
-                    self._letters.pop(one.seq, None)
+                    self._drop([one.seq])
                 elif self._is_newest(one):
                     del self._states[one.device_id]
 
@@ -105,19 +106,22 @@ class MemoryOutbox:
             if fallen is None:
                 return {}
             rank, least = fallen
-            sizes = [(seq, _size(one.letter)) for seq, one in self._letters.items() if one.letter.rank is rank]
+            sizes = [(seq, self._sizes[seq]) for seq, one in self._letters.items() if one.letter.rank is rank]
             seqs = falling(sizes[:limit], least)
-            for seq in seqs:
-                del self._letters[seq]
+            self._drop(seqs)
             return {rank: len(seqs)}
 
         return await self._atomic(cut)
 
     async def oldest(self) -> datetime | None:
         """See `Outbox`."""
-        return await self._atomic(
-            lambda: min((one.letter.written_at for one in self._all() if self._goes_up(one)), default=None)
-        )
+
+        def oldest() -> datetime | None:
+            first = next((one for one in self._letters.values() if self._goes_up(one)), None)
+            states = [one.letter.written_at for one in self._states.values() if self._goes_up(one)]
+            return min(states if first is None else [first.letter.written_at, *states], default=None)
+
+        return await self._atomic(oldest)
 
     def begin(self, at: datetime) -> None:
         """A cloud has claimed the station, and hears `at_first` what it has to from the start."""
@@ -129,7 +133,7 @@ class MemoryOutbox:
     def end(self) -> None:
         """Nobody has claimed it any more."""
         self._on_record, self._active = None, frozenset()
-        self._letters.clear()
+        self._drop(list(self._letters))
         self._states.clear()
 
     def take(self, event: Event, event_id: str) -> None:
@@ -149,6 +153,7 @@ class MemoryOutbox:
         """Keep a letter."""
         self._last += 1
         self._letters[self._last] = Waiting(seq=self._last, event_id=event_id, letter=told)
+        self._sizes[self._last] = _size(told)
 
     def post_if_claimed(self, told: Letter, event_id: str) -> None:
         """Keep a letter, whatever channels are active, if a cloud has claimed the station."""
@@ -175,14 +180,19 @@ class MemoryOutbox:
 
     def _keep_only(self, channels: frozenset[EventChannel]) -> None:
         stays = {None, *channels}
-        self._letters = {seq: one for seq, one in self._letters.items() if one.letter.channel in stays}
+        self._drop([seq for seq, one in self._letters.items() if one.letter.channel not in stays])
         if EventChannel.STATE not in channels:
             self._states.clear()
 
+    def _drop(self, seqs: Iterable[int]) -> None:
+        for seq in seqs:
+            self._letters.pop(seq, None)
+            self._sizes.pop(seq, None)
+
     def _held(self) -> Mapping[Rank, Held]:
         sizes: dict[Rank, list[int]] = {}
-        for one in self._letters.values():
-            sizes.setdefault(one.letter.rank, []).append(_size(one.letter))
+        for seq, one in self._letters.items():
+            sizes.setdefault(one.letter.rank, []).append(self._sizes[seq])
         return {rank: Held(letters=len(some), bytes=sum(some)) for rank, some in sizes.items()}
 
     async def _atomic(self, effect: Callable[[], T]) -> T:

@@ -178,6 +178,10 @@ _CHANNELS: Final[Mapping[type[Event], EventChannel]] = MappingProxyType(
 )
 
 
+HEARD: Final = tuple(_CHANNELS)
+"""The events that the cloud may hear of."""
+
+
 def _of(
     event: DeviceStateTransition | DeviceStatusChanged | DeviceEventReceived,
     channel: EventChannel,

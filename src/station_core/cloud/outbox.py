@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.cloud")
 
-LOOK_EVERY: Final = 5.0  # seconds: what comes in between may be over the bounds
+LOOK_EVERY: Final = 10.0  # seconds: what comes in between may be over the bounds
 AT_ONCE: Final = 2_000  # letters that are dropped in one transaction
 
 

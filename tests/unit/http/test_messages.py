@@ -20,7 +20,7 @@ from station_adapters.http.messages import (
     is_broadcast,
     snapshot,
 )
-from station_adapters.http.schemas import device_out
+from station_adapters.shapes.devices import device_out
 from station_core.devices.events import (
     DeviceAdded,
     DeviceCommandSent,

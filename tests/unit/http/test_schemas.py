@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from station_adapters.http.schemas import activity_page, device_out, device_type_out, device_with_token, user_out
+from station_adapters.http.schemas import activity_page, device_with_token, user_out
+from station_adapters.shapes.devices import device_out, device_type_out
 from station_core.devices.activity import Activity, ActivityPage
 from station_core.devices.model import Device, Status
 from station_core.devices.types import TYPES

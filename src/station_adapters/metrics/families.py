@@ -68,6 +68,7 @@ def of_the_wires(home: Home, inlet: Inlet, link: BrokerLink, live: LiveStream) -
         "telemetry": sum(count for (_, outcome), count in counts.items() if outcome == "superseded"),
         "activity": home.commands.unkept,
         "live": live.dropped,
+        "audit": home.audit.dropped,
     }
     yield _counter("station_shed", "What overload gave up: merged, not kept, or not told.", ["class"], _one(shed))
     known, unknown = live.sockets

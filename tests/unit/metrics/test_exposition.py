@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.metrics.exposition import SIZE_HOLDS
-from station_core.audit.model import SYSTEM
+from station_core.audit.model import STATION, SYSTEM, Action, Deed
+from station_core.audit.service import QUEUE_BOUND
 from station_core.errors import BrokerUnavailable, DeviceOffline, DeviceUnknown, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -125,6 +126,14 @@ async def test_the_figures_are_those_of_what_happened(rig: MetricsRig) -> None:
     assert await rig.value("station_ready") == 1
     assert await rig.value("station_part_up", part="mqtt") == 1
     assert await rig.value("station_journal_changes") == 0
+
+
+async def test_deeds_that_are_not_recorded_are_counted(rig: MetricsRig) -> None:
+    deed = Deed(actor=SYSTEM, action=Action.ORDER, subject=STATION, at=rig.home.clock.now())
+    for _ in range(QUEUE_BOUND + 3):
+        rig.home.audit.note(deed)
+
+    assert await rig.value("station_shed_total", **{"class": "audit"}) == 3
 
 
 async def test_requests_are_counted_by_the_templates_of_their_routes(rig: MetricsRig) -> None:

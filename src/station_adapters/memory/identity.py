@@ -208,7 +208,8 @@ class MemoryIdentityStore:
             self.owner_id = min(others, key=lambda one: (one.created_at, one.id)).id
 
     def _invitations(self, at: datetime) -> Iterable[tuple[Letter, str]]:
-        asked = [invite for invite in self._invites.values() if invite.expires_at > at]
+        here = {user.email.casefold() for user in self._users.values()}
+        asked = [one for one in self._invites.values() if one.expires_at > at and one.email.casefold() not in here]
         return [(invite_letter(invite), invite_letter_id(invite)) for invite in asked]
 
     def _forget_invites(self, over: Callable[[Invite], bool]) -> None:

@@ -82,8 +82,9 @@ def uninvite(connection: Connection, invite_id: str) -> None:
 
 
 def ask_again(connection: Connection, *, at: datetime) -> None:
-    """Let the cloud that has just claimed the station hear of all whose time isn't up."""
-    for asked in open_invites(connection, invites.c.expires_at > at):
+    """Let the cloud that has just claimed the station hear of all who aren't here and whose time isn't up."""
+    absent = invites.c.email_folded.not_in(select(users.c.email_folded))
+    for asked in open_invites(connection, invites.c.expires_at > at, absent):
         post(connection, invite_letter(asked), invite_letter_id(asked))
 
 

@@ -105,7 +105,7 @@ class IdentityStore(Protocol):
         Keep that somebody is asked to join, in place of what was kept for the address; what is over by then is gone.
 
         While a cloud has claimed the station it's told so, with the invitation (see `Outbox`); whoever claims it hears
-        of all whose time isn't up.
+        of all who aren't here and whose time isn't up.
 
         Raise `Conflict` when somebody has the e-mail address.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,6 +16,8 @@ from station_core.cloud.letters import (
     Waiting,
     deletion,
     invitation,
+    invite_letter,
+    invite_letter_id,
     letter,
     state_id,
     state_letter,
@@ -30,6 +33,7 @@ from station_core.devices.events import (
     DeviceStatusChanged,
 )
 from station_core.devices.model import Status
+from station_core.identity.model import Invite, Role
 
 if TYPE_CHECKING:
     from station_core.events import Event
@@ -117,6 +121,15 @@ def test_an_invitation_is_in_no_channel_and_outranks_all() -> None:
 
     assert (told.method, told.channel, told.rank) == ("member.invited", None, max(Rank))
     assert told.params == {"email": "a@b.c", "role": "member", "invitedBy": "Ada", "timestamp": STAMP}
+
+
+def test_an_invitation_has_another_id_each_time_that_somebody_is_asked() -> None:
+    asked = Invite(id="i", email="a@b.c", role=Role.ADMIN, invited_by="Ada", created_at=AT, sent_at=AT, expires_at=AT)
+    again = replace(asked, sent_at=AT + timedelta(minutes=1))
+
+    assert invite_letter(asked) == invitation(email="a@b.c", role="admin", invited_by="Ada", at=AT)
+    assert invite_letter_id(asked) == invite_letter_id(replace(asked, role=Role.MEMBER))
+    assert len({str(UUID(invite_letter_id(one))) for one in (asked, again, replace(asked, id="j"))}) == 3
 
 
 def test_a_state_has_the_same_id_whenever_it_is_sent_and_no_other_has_it() -> None:

@@ -37,10 +37,12 @@ async def test_who_loses_their_role_at_the_box_is_out_at_once_and_the_owner_read
         login = await running.call("POST", "/api/auth/login", json={"email": EVE, "password": PASSWORD})
         running.token = login.json()["accessToken"]
         first = (await running.call("GET", "/api/audit")).json()
+        failed = await running.call("POST", "/api/auth/login", json={"email": EVE, "password": "guessed"})
         await running.stop()
         removed = await told(running, "user", "remove", OWNER["email"])
         await running.start()
         second = (await running.call("GET", "/api/audit", params={"action": "user_remove"})).json()
+        tried = (await running.call("GET", "/api/audit", params={"actorKind": "stranger"})).json()
         people = (await running.call("GET", "/api/users")).json()
 
     assert (changed["role"], removed["email"]) == ("member", OWNER["email"])
@@ -54,5 +56,9 @@ async def test_who_loses_their_role_at_the_box_is_out_at_once_and_the_owner_read
         ("installer", "role_change", OWNER["email"]),
         ("user", "login", EVE),
     ]
+    # What nobody waits for isn't lost by a stop.
+    assert failed.status_code == 401
+    assert done(tried) == [("stranger", "login", EVE)]
+    assert tried["items"][0]["result"] == "unauthenticated"
     assert done(second) == [("installer", "user_remove", OWNER["email"])]
     assert [one["email"] for one in people["items"]] == [EVE]

@@ -97,7 +97,7 @@ async def test_a_data_folder_on_a_full_disk(tmp_path: Path) -> None:
         code, sentence = await end_of(tmp_path, STATION_DATA_DIR=str(disk / "data"))
         after = kept(disk / "data")
 
-    assert (code, sentence) == (78, f"station: The disk is full: make room for {disk}/data.")
+    assert (code, sentence) == (74, f"station: The disk is full: make room for {disk}/data.")
     assert after == before
 
 

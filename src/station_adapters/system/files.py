@@ -79,6 +79,7 @@ def private_folder(path: Path) -> None:
     """
     Have a folder that is ours and that nobody else can enter, made if need be; else `SettingInvalid` says what to do.
 
+    Raise `StoreFull` when there's no room in it: that passes, so a supervisor may try again.
     One that is open to others is closed when it's empty or known to be the station's, and refused otherwise.
     """
     try:
@@ -94,7 +95,7 @@ def private_folder(path: Path) -> None:
                 _close(path)
             _prove_writable(path)
     except StoreFull as error:
-        raise SettingInvalid(f"The disk is full: make room for {path}.") from error
+        raise StoreFull(f"The disk is full: make room for {path}.") from error
 
 
 def _unblocked(path: str, flags: int) -> int:

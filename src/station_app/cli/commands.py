@@ -13,16 +13,35 @@ if TYPE_CHECKING:
 
 app = App(
     name="station",
-    help="The program that runs a smart home. Settings come from STATION_* and a TOML file: docs/protocols.md §7.",
+    help="""The program that runs a smart home. Settings come from STATION_* and a TOML file: docs/protocols.md §7.
+
+    To look around: `station demo`. For a home: `station config check`, then `station serve`. When something is wrong:
+    `station doctor`.
+    """,
     help_epilogue="Exit codes: 0 done; 1 it failed; 64 wrong command line; 65 a newer program's database; "
     "69 something can't be reached; 74 disk full; 75 another station runs; 77 not allowed; 78 a setting is wrong.",
 )
 
-app.command("station_app.cli.serve:serve", name="serve", help="Run the station until SIGTERM or SIGINT.")
+app.command(
+    "station_app.cli.serve:serve",
+    name="serve",
+    help="""Run the station until SIGTERM or SIGINT. It waits for a database or broker that is away, and says so.
+
+    For example:
+
+    - `station serve`
+    - `STATION_DATA_DIR=/srv/home STATION_HTTP_PORT=8080 station serve`
+    """,
+)
 app.command(
     "station_app.cli.demo:demo",
     name="demo",
-    help="Run a station with virtual devices in ./.demo until Ctrl-C, and print what to try.",
+    help="""Run a station with virtual devices in ./.demo until Ctrl-C, and print what to try.
+
+    For example:
+
+    - `station demo`
+    """,
 )
 app.command(
     "station_app.cli.simulate:app",

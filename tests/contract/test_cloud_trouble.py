@@ -3,21 +3,22 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from station_adapters.cloud import connection
 from station_adapters.cloud.exchange import Exchange
-from station_app.simulator.cloud.stand_in import TOKEN
+from station_app.simulator.cloud.certificates import ThrowAwayAuthority
+from station_app.simulator.cloud.record import Record
+from station_app.simulator.cloud.stand_in import TOKEN, StandInCloud
 from station_core.cloud.status import Mode
 from station_core.errors import Unavailable
 from tests.contract.cloud_rig import KNOWN, StationEnd, pair
 from tests.contract.golden import WIRE
-
-if TYPE_CHECKING:
-    from station_app.simulator.cloud.stand_in import StandInCloud
+from tests.servers.fault_proxy import FaultProxy
 
 # Bytes that an unclaimed or a claimed station hears, and says, until it's authenticated: upgrade and frames.
 HEARD: Final = 300
@@ -66,6 +67,54 @@ async def test_a_link_that_is_cut_at_any_byte_of_a_call_is_there_again() -> None
             await p.linked()
 
             assert (await p.cloud.link.call("echo"))["result"] == {"params": None}
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_a_link_whose_tls_is_cut_at_any_byte_is_there_again(way: str) -> None:
+    authority, record = ThrowAwayAuthority(), Record()
+    tls = ssl.create_default_context(cadata=authority.pem.decode())
+    cloud = StandInCloud(record, authority.server())
+    async with cloud.serving() as port, FaultProxy("127.0.0.1", port) as proxy:
+        flow = proxy.up if way == "up" else proxy.down
+        for cut in range(1, 2_400, 80):
+            station = StationEnd(f"wss://127.0.0.1:{proxy.port}", tls, 100, verified=True)
+            await station.claim.load()
+            flow.breaks_at = flow.passed + cut
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(station.link.run())
+                await station.until(partial(claimed_or_tried, station))
+                flow.breaks_at = None
+                await proxy.reset()
+                await station.authenticated()
+                running.cancel()
+
+            config = station.claim.standing.config
+            assert config is not None
+            assert config.station_token in {frame["stationToken"] for frame in record.frames("said") if len(frame) > 1}
+
+
+async def test_an_end_that_is_gone_without_a_word_is_missed_within_a_minute() -> None:
+    cloud = StandInCloud(Record())
+    async with cloud.serving() as port, FaultProxy("127.0.0.1", port) as proxy:
+        station = StationEnd(f"ws://127.0.0.1:{proxy.port}", None, 60, verified=False)
+        await station.claim.load()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(station.link.run())
+            await station.authenticated()
+            began = station.clock.monotonic()
+            proxy.half_open("upstream")
+            await station.until(lambda: station.mode is not Mode.AUTHENTICATED)
+            took = station.clock.monotonic() - began
+            assert station.board.status.last_error == "The cloud is silent: no pong came."
+            await station.until(lambda: station.mode is Mode.AUTHENTICATED)
+            running.cancel()
+
+    assert took > 20  # at 60 times the speed the other bound would judge the machine: two heartbeats of 30 s
+    assert station.board.status.reconnects == 2
+
+
+def claimed_or_tried(station: StationEnd) -> bool:
+    return station.mode is Mode.AUTHENTICATED or bool(station.liaison._session.attempts)
 
 
 def setting(name: str, value: int, cloud: StandInCloud) -> None:

@@ -199,3 +199,14 @@ async def test_no_upstream_is_a_reset() -> None:
             with pytest.raises(ConnectionResetError):
                 await reader.read()
             writer.close()
+
+
+async def test_a_connection_breaks_at_the_byte_that_was_said(line: Line) -> None:
+    line.proxy.up.breaks_at = 5
+    line.writer.write(b"0123456789")
+
+    assert await line.heard(5) == b"01234"
+    with pytest.raises(ConnectionError):
+        await line.heard(1)
+    with pytest.raises(ConnectionError):
+        await line.answered(1)

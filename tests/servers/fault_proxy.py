@@ -26,7 +26,8 @@ class Flow:
 
     *latency* delays each byte by so many seconds, *bandwidth* lets so many bytes a second pass, *slices* makes writes
     of so many bytes, *stalled* holds everything back until it's unset (a partition that heals), *swallowing* takes
-    bytes and the end of the stream and passes neither on. *taken* and *passed* count bytes.
+    bytes and the end of the stream and passes neither on. *taken* and *passed* count bytes; a connection breaks when
+    *breaks_at* of them have passed.
     """
 
     latency: float = 0.0
@@ -34,6 +35,7 @@ class Flow:
     slices: int | None = None
     stalled: bool = False
     swallowing: bool = False
+    breaks_at: int | None = None
     taken: int = 0
     passed: int = 0
 
@@ -179,11 +181,19 @@ class _Pipe:
                 piece = data[start : start + size]
                 self.held -= len(piece)
                 if not flow.swallowing:
-                    await loop.sock_sendall(self.sink, piece)
-                    flow.passed += len(piece)
+                    await self.deliver(piece)
                 await asyncio.sleep(len(piece) / flow.bandwidth if flow.bandwidth else 0)
         await _while(lambda: flow.swallowing)
         self.sink.shutdown(socket.SHUT_WR)
+
+    async def deliver(self, piece: bytes) -> None:
+        flow = self.flow
+        if flow.breaks_at is not None:
+            piece = piece[: max(0, flow.breaks_at - flow.passed)]
+        await asyncio.get_running_loop().sock_sendall(self.sink, piece)
+        flow.passed += len(piece)
+        if flow.breaks_at is not None and flow.passed >= flow.breaks_at:
+            raise ConnectionAbortedError
 
 
 async def _while(holds: Callable[[], bool]) -> None:

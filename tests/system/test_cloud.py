@@ -77,12 +77,19 @@ async def test_a_station_is_claimed_survives_a_power_cut_and_can_be_unclaimed(tm
         assert unknown["error"]["code"] == -32601
         ready = (await station.call("GET", "/health/ready")).json()
         assert ready["parts"]["cloud"]["up"] is True
+        figures = (await station.call("GET", "/metrics")).text
+        assert 'station_part_up{part="cloud"} 1.0' in figures
+        assert "station_cloud_reconnects_total 1.0" in figures
 
         await station.kill()
         await station.start()
         await until_authenticated(cloud)
         assert record.frames()[-1] == auth
 
+        async with station.live() as socket:
+            cloud.link.cut()
+            assert (await socket.until("link_status"))["link"] == "cloud"
+            assert (await socket.until("link_status"))["status"] == "up"
         cloud.claims = False
         assert (await station.call("POST", "/api/cloud/unclaim")).status_code == 204
         await status_of(station, "waiting_for_claim")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from station_adapters.http.guards import Guards
     from station_core.agent.model import Restart
     from station_core.home import Home
+    from station_core.provisioning.model import Wifi
 
 PREFIX = "/api/settings/agent"
 
@@ -78,11 +79,7 @@ def agent_routes(home: Home, guards: Guards) -> Router:
         """What there is to do, again and again until its end is told."""
         async with in_time():
             order = await home.network.order()
-        pending = home.restarts.pending
-        return Tasks(
-            wifi=None if order is None else NetworkOut(ssid=order.ssid, password=order.password),
-            restart=None if pending is None else RestartTask(id=pending.id, what=pending.what),
-        )
+        return tasks_out(order, home.restarts.pending)
 
     @post(PREFIX, before_request=guards.agent, status_code=200)
     async def tell_wifi(data: JSONBody[WifiIn]) -> WifiOut:
@@ -110,6 +107,14 @@ def agent_routes(home: Home, guards: Guards) -> Router:
 
     handlers = [tasks, tell_wifi, ask_restart, restart, report_restart]
     return Router("/", route_handlers=handlers, tags=["agent"], opt=NEVER_PACKED)
+
+
+def tasks_out(order: Wifi | None, pending: Restart | None) -> Tasks:
+    """What there is to do as the wire shows it."""
+    return Tasks(
+        wifi=None if order is None else NetworkOut(ssid=order.ssid, password=order.password),
+        restart=None if pending is None else RestartTask(id=pending.id, what=pending.what),
+    )
 
 
 def restart_out(restart: Restart) -> RestartOut:

@@ -67,13 +67,16 @@ class Succession:
             self._keyring.put_beside(written)
             await self._tell_door(device_id)
 
-    async def try_out(self, device_id: str) -> None:
+    async def try_out(self, device_id: str) -> Successor | None:
         """Let the broker take it as if it was written, in this run: nobody knows whether it was."""
         async with self._registry.changing:
             successor = self._keyring.successor(device_id)
-            if successor is not None:
-                self._keyring.put_beside(replace(successor, on_trial=True))
-                await self._tell_door(device_id)
+            if successor is None:
+                return None
+            on_trial = replace(successor, on_trial=True)
+            self._keyring.put_beside(on_trial)
+            await self._tell_door(device_id)
+            return on_trial
 
     async def proven(self, device_id: str) -> None:
         """The device has spoken with what was written to it: that alone is its token from now on."""
@@ -87,11 +90,15 @@ class Succession:
                 await self._store.set_credential(device_id, successor.credential)
                 self._keyring.put(successor.credential)
 
-    async def withdraw(self, device_id: str) -> None:
-        """It stays with what it has; of nothing to withdraw, or a device that is gone, nothing becomes."""
+    async def withdraw(self, device_id: str, *, tried: Successor | None = None) -> None:
+        """
+        It stays with what it has; of nothing to withdraw, or a device that is gone, nothing becomes.
+
+        *tried*: that one alone, and none that came after it.
+        """
         async with self._registry.changing:
             successor = self._keyring.successor(device_id)
-            if successor is None:
+            if successor is None or (tried is not None and successor != tried):
                 return
             with suppress(DeviceUnknown):
                 await self._store.set_successor(device_id, None)

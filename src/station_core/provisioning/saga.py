@@ -113,11 +113,11 @@ class Saga:
     async def see_to_again(self, device_id: str) -> None:
         """A next token of a former run, of which nobody knows whether it was written: it's tried out."""
         with self._bus.subscribe(DeviceHandshakeReceived, DeviceDeleted, bound=HANDSHAKES_BOUND) as news:
-            await self._succession.try_out(device_id)
+            tried = await self._succession.try_out(device_id)
             try:
                 await self._joined(news, device_id)
             except NoHandshake:
-                await self._patiently(lambda: self._succession.withdraw(device_id))
+                await self._patiently(lambda: self._succession.withdraw(device_id, tried=tried))
             else:
                 await self._patiently(lambda: self._succession.proven(device_id))
 

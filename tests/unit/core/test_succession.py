@@ -266,6 +266,15 @@ async def test_after_a_power_cut_while_it_is_waited_for_it_joins_whenever_it_com
         assert (lamp.is_let_in(token), lamp.is_let_in(former)) == (True, False)
 
 
+async def test_what_was_tried_out_in_vain_takes_no_other_along(lamp: Lamp) -> None:
+    await lamp.home.succession.begin(lamp.device.id)
+    tried = await lamp.home.succession.try_out(lamp.device.id)
+    other = await lamp.home.succession.begin(lamp.device.id)
+    await lamp.home.succession.withdraw(lamp.device.id, tried=tried)
+
+    assert lamp.is_let_in(other)
+
+
 async def test_there_is_nothing_to_try_out_or_to_prove_of_one_that_stays_with_what_it_has(lamp: Lamp) -> None:
     await lamp.home.succession.try_out(lamp.device.id)
     await lamp.home.succession.withdraw(lamp.device.id)

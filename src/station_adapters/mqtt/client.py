@@ -17,6 +17,7 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from station_adapters.mqtt.outgoing import Outgoing
 from station_adapters.mqtt.packets import PUBACK, PacketCutter
 from station_core.errors import Malformed
 
@@ -33,6 +34,7 @@ CONNECT_WITHIN: Final = 5.0  # seconds
 SESSION_FOR: Final = 86_400  # seconds the broker keeps our session (docs/protocols.md §1)
 RECEIVE_MAXIMUM: Final = 30_000  # unacknowledged messages; more than the intake and the journal hold together
 READ_SIZE: Final = 65_536
+WINDOW: Final = 1_000  # messages at QoS 1 that we send before the broker acknowledges the first of them
 OUTGOING_BOUND: Final = 10_000  # packets that wait for a slow broker; answers to handshakes are dropped beyond
 _CHECKED_EVERY: Final = 1.0  # seconds
 
@@ -57,13 +59,11 @@ class Client(aiomqtt.Client):
             properties=properties,
             keepalive=KEEP_ALIVE,
             timeout=CONNECT_WITHIN,
-            max_inflight_messages=1_000,
-            max_queued_outgoing_messages=OUTGOING_BOUND,
             tls_context=ssl.create_default_context() if address.tls else None,
             logger=logging.getLogger("station.mqtt.client"),
         )
-        self.pending_calls_threshold = OUTGOING_BOUND  # many commands at once are no trouble
         self.session_present = False
+        self.sent = Outgoing(WINDOW)
         self._control = bytearray()
         self._reading = True
         self._abandoned = False
@@ -110,19 +110,24 @@ class Client(aiomqtt.Client):
     def abandon(self) -> None:
         """End the connection without a word, at once; again is no error."""
         self._abandoned = True
+        self.sent.end()
         self._client._sock_close()  # noqa: SLF001  # pinned by a canary
         self._connected.add_done_callback(_seen)
         self._disconnected.add_done_callback(_seen)
 
     def control(self, packet: bytes) -> None:
-        """Let paho have a packet that is no PUBLISH."""
-        self._control += packet
-        self._client.loop_read()
+        """Take a packet that is no PUBLISH; paho gets it, unless it acknowledges one of ours."""
+        if packet[0] == PUBACK:
+            self.sent.acknowledged(packet)
+        else:
+            self._control += packet
+            self._client.loop_read()
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: ConnectFlags, reason_code: ReasonCode, properties: Any = None
     ) -> None:
         self.session_present = flags.session_present
+        self.sent = Outgoing(min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW)))
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:

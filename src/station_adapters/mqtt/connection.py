@@ -9,12 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from station_adapters.mqtt.client import OUTGOING_BOUND, Client
-from station_adapters.mqtt.packets import PUBACK, PacketCutter, pubacks
+from station_adapters.mqtt.packets import PUBACK, PacketCutter, pubacks, publish
 from station_core.errors import BrokerUnavailable, LinkDown
 
 if TYPE_CHECKING:
@@ -26,9 +24,6 @@ log = logging.getLogger("station.mqtt")
 
 PUBLISH_WITHIN: Final = 5.0  # seconds until a command counts as not sent
 COMMAND_FOR: Final = 30  # seconds the broker keeps a command for a device that is away; later it would surprise
-
-_EXPIRES: Final = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-_EXPIRES.MessageExpiryInterval = COMMAND_FOR
 
 
 @contextlib.contextmanager
@@ -79,10 +74,13 @@ class Connection:
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Return when the broker has it (QoS 1), or raise `BrokerUnavailable`."""
         try:
-            with link_errors():
-                await self._client.publish(topic, payload, 1, retain, properties=_EXPIRES, timeout=PUBLISH_WITHIN)
-        except LinkDown as error:
-            raise BrokerUnavailable from error
+            async with asyncio.timeout(PUBLISH_WITHIN):
+                packet_id, acknowledged = await self._client.sent.begin()
+                packet = publish(topic.encode(), payload, packet_id, expires=COMMAND_FOR, retain=retain)
+                self._client.send_raw(PUBACK, packet)
+                await acknowledged
+        except TimeoutError:
+            raise BrokerUnavailable from None
 
     def post(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0; lost when the broker doesn't take it now."""

@@ -17,6 +17,7 @@ PUBLISH: Final = 0x30
 PUBACK: Final = 0x40
 DUP: Final = 0x08
 RETAIN: Final = 0x01
+_EXPIRES: Final = b"\x05\x02"  # 5 bytes of properties: Message Expiry Interval and its value (MQTT 5.0 §3.3.2.3.3)
 _LONGEST_LENGTH: Final = 4  # bytes of a variable byte integer (MQTT 5.0 §1.5.5)
 
 
@@ -88,3 +89,25 @@ def _variable(buffer: bytes, start: int, end: int) -> tuple[int, int]:
 def pubacks(packet_ids: list[int]) -> bytes:
     """PUBACK packets, reason Success, for these ids, in order (MQTT 5.0 §3.4)."""
     return b"".join([b"\x40\x02" + packet_id.to_bytes(2, "big") for packet_id in packet_ids])
+
+
+def publish(topic: bytes, payload: bytes, packet_id: int, *, expires: int, retain: bool = False) -> bytes:
+    """A PUBLISH at QoS 1, which the broker drops after so many seconds (MQTT 5.0 §3.3)."""
+    rest = (
+        len(topic).to_bytes(2, "big")
+        + topic
+        + packet_id.to_bytes(2, "big")
+        + _EXPIRES
+        + expires.to_bytes(4, "big")
+        + payload
+    )
+    return (b"\x33" if retain else b"\x32") + _length(len(rest)) + rest
+
+
+def _length(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station_adapters.mqtt import packets
 from station_adapters.mqtt.packets import DUP, RETAIN, PacketCutter, pubacks
 from station_core.errors import Malformed
 
@@ -84,3 +85,22 @@ def test_bytes_that_are_no_mqtt_are_malformed(stream: bytes) -> None:
 
 def test_acknowledgements_are_joined() -> None:
     assert pubacks([1, 258]) == b"\x40\x02\x00\x01\x40\x02\x01\x02"
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5_000, 70_000])
+def test_a_message_that_is_published_is_cut_as_it_was_given(size: int) -> None:
+    seen = Seen()
+    seen.cutter.feed(packets.publish(b"a/b", b"x" * size, 258, expires=30))
+
+    assert seen.published == [(b"a/b", b"x" * size, 258, 0)]
+
+
+def test_a_message_is_published_to_be_retained() -> None:
+    seen = Seen()
+    seen.cutter.feed(packets.publish(b"t", b"p", 7, expires=30, retain=True))
+
+    assert seen.published == [(b"t", b"p", 7, RETAIN)]
+
+
+def test_a_message_that_is_published_expires() -> None:
+    assert packets.publish(b"t", b"p", 7, expires=30).hex(" ") == "32 0c 00 01 74 00 07 05 02 00 00 00 1e 70"

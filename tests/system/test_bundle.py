@@ -35,6 +35,7 @@ async def test_a_bundle_holds_what_helps_and_no_secret(tmp_path: Path) -> None:
         lamp = await running.add("lamp")
         await running.call("DELETE", f"/api/devices/{lamp['id']}/credentials")
         renewed = (await running.call("POST", f"/api/devices/{lamp['id']}/credentials")).json()["deviceToken"]
+        claim = (await running.call("GET", "/api/cloud/claim")).json()["claimSecret"]
         await running.call("PUT", "/api/wifi", json={"ssid": "home", "password": WIFI})
         await running.call("POST", "/api/device/state", json={"state": {"secret": "canary-of-a-report"}})
         await running.call("POST", "/api/auth/login", json={**OWNER, "password": "canary-of-a-guess"})
@@ -50,7 +51,7 @@ async def test_a_bundle_holds_what_helps_and_no_secret(tmp_path: Path) -> None:
     assert stopped[0] == 0, stopped
     live, dead = contents(tmp_path / "live.zip"), contents(tmp_path / "dead.zip")
     secrets = [
-        *(*GIVEN.values(), *kept, WIFI, BEARER, OWNER["password"], access, lamp["deviceToken"], renewed),
+        *(*GIVEN.values(), *kept, WIFI, BEARER, OWNER["password"], access, lamp["deviceToken"], renewed, claim),
         *(line.partition(":")[2] for line in digests.splitlines()),
         *("canary-of-a-report", "canary-of-a-guess"),
     ]

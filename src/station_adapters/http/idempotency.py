@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Response
 from litestar.enums import ScopeType
+from litestar.response.base import ASGIResponse
 
 from station_adapters.http.answers import Answer
 from station_core.errors import Malformed
@@ -133,9 +134,22 @@ async def _recalled(request: Request[Any, Any, Any]) -> Response[bytes] | None:
     )
     if known is None:
         return None
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in known.headers}
-    media_type = headers.pop("content-type", None)
-    return Response(known.body, status_code=known.status, headers={**headers, REPLAYED: "true"}, media_type=media_type)
+    return _Again(known)
+
+
+class _Again(Response[bytes]):
+    """An answer as it was, with each of its headers, of which some may be there twice."""
+
+    def __init__(self, known: Answer) -> None:
+        super().__init__(known.body)
+        self._known = known
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
+        """See Litestar."""
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._known.headers]
+        return ASGIResponse(
+            body=self._known.body, status_code=self._known.status, headers=[*headers, (REPLAYED, "true")]
+        )
 
 
 def keys_of(scope: Scope) -> list[bytes]:

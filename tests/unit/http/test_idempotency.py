@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from station_adapters.http.app import create_app
 from station_adapters.http.guards import guards_of
-from station_adapters.http.idempotency import BEARS_A_SECRET, WRITES, key_in, repeatable
+from station_adapters.http.idempotency import BEARS_A_SECRET, WRITES, Attempt, key_in, repeatable
 from station_adapters.http.live import LiveHub
 from station_adapters.memory.home import MemoryPorts
 from station_core.errors import Malformed, StoreUnavailable
@@ -66,6 +66,24 @@ async def test_what_goes_with_an_answer_comes_again_with_it(rig: HttpRig) -> Non
     answers = [await rig.http.patch(f"/api/devices/{device_id}", json={"name": "Sun"}, headers=KEY) for _ in range(2)]
 
     assert answers[0].headers["etag"] == answers[1].headers["etag"]
+
+
+async def test_a_header_that_was_there_twice_comes_twice_again(rig: HttpRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.log_in()
+    started = Attempt.hear
+
+    def with_cookies(attempt: Attempt, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+        started(attempt, message)
+
+    monkeypatch.setattr(Attempt, "hear", with_cookies)
+    first = await rig.http.post("/api/zones", json={"name": "Attic"}, headers=KEY)
+    monkeypatch.undo()
+
+    again = await rig.http.post("/api/zones", json={"name": "Attic"}, headers=KEY)
+
+    assert first.headers.get_list("set-cookie") == again.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
 async def test_every_guard_of_people_lets_them_send_again(rig: HttpRig) -> None:
@@ -248,12 +266,14 @@ def test_what_bears_a_secret_says_so() -> None:
         if isinstance(handler, HTTPRouteHandler)
         and handler.http_methods & WRITES
         and handler.before_request is not None
-        and any(
-            word in name
-            for name in getattr(handler.parsed_fn_signature.return_type.annotation, "__struct_fields__", ())
-            for word in ("token", "secret", "password")
-        )
+        and any(word in name for name in fields_of(handler) for word in ("token", "secret", "password"))
     }
     said = {handler.handler_name for handler in handlers if BEARS_A_SECRET.items() <= handler.opt.items()}
 
     assert secret == said != set()
+
+
+def fields_of(handler: HTTPRouteHandler) -> list[str]:
+    """The names in what it answers with, by itself or in a `Response`."""
+    answer = handler.parsed_fn_signature.return_type.annotation
+    return [name for kind in (answer, *get_args(answer)) for name in getattr(kind, "__struct_fields__", ())]

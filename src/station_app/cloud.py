@@ -40,10 +40,11 @@ def service(home: Home) -> Service:
     """What the station does for the cloud."""
     from station_adapters.cloud.line import Service  # noqa: PLC0415  # see above
     from station_adapters.cloud.methods import methods  # noqa: PLC0415  # same
+    from station_adapters.cloud.obedience import Obedience  # noqa: PLC0415  # same
     from station_adapters.cloud.uplink import Courier  # noqa: PLC0415  # same
 
     courier = Courier(outbox=home.outbox, bus=home.bus, clock=home.clock)
-    return Service(methods=methods(home), uplink=courier.carry)
+    return Service(methods=methods(home), obey=Obedience(home).obey, uplink=courier.carry)
 
 
 def trust(settings: Settings) -> ssl.SSLContext:

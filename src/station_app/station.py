@@ -35,6 +35,20 @@ HTTP_WITHIN: Final = 2.0
 WORKER_WITHIN: Final = 1.0
 BROKER_WITHIN: Final = 2.5
 STORE_WITHIN: Final = 1.0
+ENDED_FIRST: Final = (
+    "start",
+    "leaving",
+    "reset",
+    "cloud",
+    "control",
+    "outbox bounds",
+    "provisioning",
+    "restarts",
+    "lookout",
+    "forgetting",
+    "presence",
+    "strangers",
+)
 
 
 class Station:
@@ -83,6 +97,7 @@ class Station:
         async with asyncio.TaskGroup() as group:
             supervisor = Supervisor(group=group, health=self._home.health, clock=self._clock, on_fatal=stop.set)
             supervisor.once("start", lambda: self._start(supervisor, serving))
+            supervisor.once("leaving", lambda: self._leave(stop))
             try:
                 await stop.wait()
             finally:
@@ -90,6 +105,11 @@ class Station:
                 await self._stop(supervisor)
         if supervisor.fatal is not None:
             raise supervisor.fatal
+
+    async def _leave(self, stop: asyncio.Event) -> None:
+        await self._home.reset.leaving.wait()
+        log.warning("the station ends: the cloud has given it up, and its next run begins unclaimed")
+        stop.set()
 
     async def _start(self, supervisor: Supervisor, serving: asyncio.Event) -> None:
         supervisor.keep("control", self._control.run)
@@ -143,6 +163,7 @@ class Station:
         supervisor.keep("provisioning", self._home.provisioning.run)
         supervisor.keep("outbox bounds", self._home.outbox_bounds.run)
         supervisor.keep("restarts", self._home.restarts.run)
+        supervisor.keep("reset", self._home.reset.run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -157,18 +178,7 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in (
-            "start",
-            "cloud",
-            "control",
-            "outbox bounds",
-            "provisioning",
-            "restarts",
-            "lookout",
-            "forgetting",
-            "presence",
-            "strangers",
-        ):
+        for name in ENDED_FIRST:
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):

@@ -7,7 +7,8 @@ StationError
 │   └── CommandInvalid       command_invalid      unknown action, missing or impossible parameter
 ├── Unauthenticated          unauthenticated
 ├── Forbidden                forbidden
-│   └── RegistrationClosed   registration_closed
+│   ├── RegistrationClosed   registration_closed
+│   └── SyncOverdue          sync_overdue         identity/errors.py
 ├── NotFound                 not_found
 │   └── DeviceUnknown        device_unknown
 ├── Conflict                 conflict

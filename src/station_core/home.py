@@ -12,6 +12,7 @@ from station_core.cloud.channels import Channels
 from station_core.cloud.claim import Claim
 from station_core.cloud.nowhere import NoCloud, NoOutbox
 from station_core.cloud.outbox import OutboxBounds
+from station_core.cloud.reset import StationReset
 from station_core.cloud.status import CloudBoard
 from station_core.devices.activity import KEPT_FOR as ACTIVITIES_KEPT_FOR
 from station_core.devices.commands import CommandService
@@ -35,6 +36,7 @@ from station_core.identity.invites import Invites
 from station_core.identity.newcomers import Newcomers
 from station_core.identity.residents import Residents
 from station_core.identity.sessions import Sessions
+from station_core.identity.sync import IdentitySync
 from station_core.journal import Journal
 from station_core.provisioning.lookout import Lookout
 from station_core.provisioning.model import Whereabouts
@@ -62,8 +64,9 @@ class Home:
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
     `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout,
-    provisioning, outbox_bounds and restarts under a supervisor. Without an *audit_store* nothing is recorded of who did
-    what, without an *agent_store* no restart is remembered.
+    provisioning, outbox_bounds, restarts and reset under a supervisor; when `reset.leaving` is set, the program is to
+    end. Without an *audit_store* nothing is recorded of who did what, without an *agent_store* no restart is
+    remembered.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
     Without a *cloud_store* no cloud can claim it; without an *outbox*, the one that the device store fills, none hears
     of anything.
@@ -218,6 +221,7 @@ class Home:
             clock=clock,
         )
         self.invites = Invites(store=identities, residents=self.residents, clock=clock, randomness=randomness)
+        self.identity_sync = IdentitySync(store=identities, residents=self.residents, randomness=randomness)
         self.claim = Claim(
             store=NoCloud() if cloud_store is None else cloud_store,
             clock=clock,
@@ -228,6 +232,14 @@ class Home:
         self.outbox: Outbox = NoOutbox() if outbox is None else outbox
         self.channels = Channels(self.outbox)
         self.outbox_bounds = OutboxBounds(outbox=self.outbox, board=self.cloud, clock=clock)
+        self.reset = StationReset(
+            claim=self.claim,
+            registry=self.registry,
+            link=link,
+            clock=clock,
+            randomness=randomness,
+            station_id=station_id,
+        )
 
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
@@ -251,6 +263,7 @@ class Home:
             group.create_task(self.provisioning.run())
             group.create_task(self.outbox_bounds.run())
             group.create_task(self.restarts.run())
+            group.create_task(self.reset.run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

@@ -120,7 +120,7 @@ class MemoryStores:
         self.devices = MemoryDeviceStore(MemoryRandomness(), ledger, self.outbox)
         self.identities = MemoryIdentityStore(ledger, self.outbox)
         self.provisioning = MemoryProvisioningStore(ledger)
-        self.cloud = MemoryCloudStore(self.outbox)
+        self.cloud = MemoryCloudStore(self.outbox, ledger)
         self.audit = MemoryAuditStore(ledger)
         self.agent = MemoryAgentStore(ledger)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from station_core.audit.model import Action
 from station_core.cloud.model import CloudConfig, Standing
-from station_core.errors import Stale, StoreFull, StoreUnavailable
+from station_core.errors import ChangeRefused, Stale, StoreFull, StoreUnavailable
+from tests.contract.deeds import deed, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -153,6 +155,27 @@ async def test_a_cancelled_claim_happened_or_didnt_and_its_caller_knows_which(st
         assert ended, "A cancellation was lost."
 
         assert (await stores.cloud.load(fresh_secret=SECOND)).config == known
+
+
+async def test_who_did_it_is_recorded_with_it_or_neither_is(stores: StoreRig) -> None:
+    await stores.cloud.load(fresh_secret=FIRST)
+    await stores.cloud.claim(CONFIG, claim_secret=FIRST, deed=deed(Action.CLOUD_CLAIM))
+    with pytest.raises(Stale):
+        await stores.cloud.claim(CONFIG, claim_secret=SECOND, deed=deed(Action.CLOUD_CLAIM))
+    with pytest.raises(ChangeRefused):
+        await stores.cloud.forget(deed=deed(Action.CLOUD_UNCLAIM, result="\0"))
+    still = (await kept(stores)).config
+    await stores.cloud.forget(deed=deed(Action.CLOUD_UNCLAIM))
+    await stores.cloud.begin_reset(["lamp"], deed=deed(Action.STATION_RESET))
+    await stores.cloud.unclaim(fresh_secret=SECOND, deed=deed(Action.CLOUD_UNCLAIM))
+
+    assert still == CONFIG
+    assert [one.action for one in await recorded(stores)] == [
+        Action.CLOUD_CLAIM,
+        Action.CLOUD_UNCLAIM,
+        Action.STATION_RESET,
+        Action.CLOUD_UNCLAIM,
+    ]
 
 
 async def test_neither_the_secret_nor_the_token_is_in_a_table_in_clear(sql_stores: SqlStores) -> None:

@@ -75,10 +75,12 @@ async def test_without_the_store_nobody_is_unclaimed(rig: HttpRig) -> None:
 async def test_everybody_of_the_household_may_see_how_the_link_is(rig: HttpRig) -> None:
     await rig.home.claim.claimed("canary", by=rig.home.claim.standing)
     rig.home.cloud.turn(Mode.AUTHENTICATED)
+    await rig.home.identity_sync.rename("Seaside")
     await rig.log_in(Role.MEMBER)
     answer = await rig.http.get("/api/cloud/status")
 
     assert answer.json() == {
+        "stationName": "Seaside",
         "mode": "authenticated",
         "since": AT,
         "connectedSince": None,

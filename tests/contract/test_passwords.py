@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import bcrypt
 import pytest
 
 from station_adapters.credentials.passwords import Argon2Passwords
+from station_adapters.memory.digests import cloud_digest
 from station_adapters.memory.identity import MemoryPasswords
 from station_core.errors import Unauthenticated
 
@@ -73,3 +75,27 @@ async def test_who_gives_up_takes_nobody_along(passwords: PasswordHasher) -> Non
     await asyncio.gather(*waiters, return_exceptions=True)
 
     await passwords.verify(PASSWORD, digest)
+
+
+def foreign(passwords: PasswordHasher, password: str, cost: int = 4) -> str:
+    """A digest as the cloud makes it, as the adapter knows it."""
+    if isinstance(passwords, MemoryPasswords):
+        return cloud_digest(password)
+    return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
+
+
+@pytest.mark.parametrize("password", ["open sesame", "", "пароль 🔑", "x" * 72, "x" * 1000])
+async def test_a_digest_of_the_cloud_is_known_up_to_the_72nd_byte(passwords: PasswordHasher, password: str) -> None:
+    digest = foreign(passwords, password)
+
+    await passwords.verify(password, digest)
+    with pytest.raises(Unauthenticated):
+        await passwords.verify("y" + password, digest)
+
+
+async def test_what_comes_after_the_72nd_byte_was_never_looked_at(passwords: PasswordHasher) -> None:
+    digest = foreign(passwords, "x" * 72)
+
+    await passwords.verify("x" * 73, digest)
+    with pytest.raises(Unauthenticated):
+        await passwords.verify("x" * 71, digest)

@@ -48,7 +48,7 @@ BREACHES: Final = [
     ("SQLAlchemy, Alembic and asyncpg", "station_adapters/memory/link.py", "import sqlalchemy"),
     ("SQLAlchemy, Alembic and asyncpg", "station_core/values.py", "import sqlite3"),
     ("Litestar and uvicorn", "station_adapters/mqtt/__init__.py", "import litestar"),
-    ("PyJWT and argon2", "station_adapters/http/__init__.py", "import jwt"),
+    ("PyJWT, argon2 and bcrypt", "station_adapters/http/__init__.py", "import jwt"),
     ("prometheus-client", "station_adapters/http/__init__.py", "import prometheus_client"),
     ("segno", "station_adapters/http/__init__.py", "import segno"),
     ("bleak", "station_adapters/system/__init__.py", "import bleak"),

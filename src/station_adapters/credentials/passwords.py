@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, VerifyMismatchError
 
@@ -28,11 +30,19 @@ NICE: Final = 5
 WAITING: Final = 128  # more would wait for longer than their callers do
 
 
+BCRYPT_BYTES: Final = 72  # of a password; Node's cuts the rest off, ours refuses it
+
 _SHAPE: Final = re.compile(r"\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+(\$[A-Za-z0-9+/]{22,}){2}")
+# docs/protocols.md §3; a greater cost would keep a thread for minutes, one of 31 for hours.
+_BCRYPT: Final = re.compile(r"\$2[aby]\$(0[4-9]|1[0-4])\$[A-Za-z0-9./]{53}")
 
 
 class Argon2Passwords:
-    """`PasswordHasher` by argon2id, by default as RFC 9106 §4 advises where memory is scarce: 64 MiB, 3 passes."""
+    """
+    `PasswordHasher` by argon2id, by default as RFC 9106 §4 advises where memory is scarce: 64 MiB, 3 passes.
+
+    Digests of bcrypt, which come from the cloud, are verified too.
+    """
 
     def __init__(self, argon2: PasswordHasher | None = None) -> None:
         self._argon2 = argon2 or PasswordHasher()
@@ -64,6 +74,11 @@ class Argon2Passwords:
             self._waiting -= 1
 
     def _verify(self, digest: str, password: bytes) -> None:
+        if _BCRYPT.fullmatch(digest) is not None:
+            with contextlib.suppress(ValueError):  # a salt that is none
+                if not bcrypt.checkpw(password[:BCRYPT_BYTES], digest.encode()):
+                    raise Unauthenticated
+                return
         if _SHAPE.fullmatch(digest) is None:
             log.error("a user's password digest is damaged")
             digest = self._nobody

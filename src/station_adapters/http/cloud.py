@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003  # msgspec reads the fields' types
+from dataclasses import asdict
 from datetime import datetime  # noqa: TC003  # msgspec reads the fields' types
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request, Response, Router, get, post
+from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' annotations
 
+from station_adapters.http.guards import asker
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.waiting import in_time
 from station_core.cloud.status import Mode  # noqa: TC001  # as datetime
@@ -26,15 +30,16 @@ class ClaimOut(msgspec.Struct, rename="camel"):
 
 
 class CloudStatusOut(msgspec.Struct, rename="camel"):
-    """How it stands with the cloud."""
+    """How it stands with the cloud, and what that calls the station."""
 
+    station_name: str
     mode: Mode
     since: datetime
     connected_since: datetime | None
     last_error: str | None
     reconnects: int
     oldest_unsent: datetime | None
-    active_channels: list[str]
+    active_channels: Sequence[str]
     claimed_at: datetime | None
 
 
@@ -57,14 +62,14 @@ def cloud_routes(home: Home, guards: Guards, drawn: Callable[[str], str]) -> Rou
         return Response(drawn(home.claim.code.text), media_type="image/svg+xml")
 
     @post("/api/cloud/unclaim", before_request=guards.owner, status_code=204)
-    async def unclaim() -> None:
+    async def unclaim(scope: Scope) -> None:
         """The cloud's owner is it no more; people and devices stay, and by the former secret nobody can claim it."""
         async with in_time():
-            await home.claim.unclaim()
+            await home.claim.unclaim(by=asker(scope))
 
     @get("/api/cloud/status", before_request=guards.member, sync_to_thread=False)
     def status() -> CloudStatusOut:
         """How it stands with the cloud."""
-        return msgspec.convert(home.cloud.status, CloudStatusOut, from_attributes=True)
+        return CloudStatusOut(station_name=home.residents.station_name, **asdict(home.cloud.status))
 
     return Router("/", route_handlers=[claim, picture, unclaim, status], tags=["cloud"], opt=NEVER_PACKED)

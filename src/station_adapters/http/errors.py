@@ -16,6 +16,7 @@ from litestar.utils import normalize_path
 from station_core import errors as facts
 from station_core.correlation import request_id
 from station_core.errors import RateLimited, StationError
+from station_core.identity import errors as people
 from station_core.provisioning import errors as failures
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.Unauthenticated: 401,
     facts.Forbidden: 403,
     facts.RegistrationClosed: 403,
+    people.SyncOverdue: 403,
     facts.NotFound: 404,
     facts.DeviceUnknown: 404,
     facts.Conflict: 409,

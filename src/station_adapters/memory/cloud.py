@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from station_adapters.memory.audit import Ledger
 from station_adapters.memory.outbox import MemoryOutbox
 from station_core.cloud.model import Standing
 from station_core.errors import Stale
@@ -11,6 +12,7 @@ from station_core.errors import Stale
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from station_core.audit.model import Deed
     from station_core.cloud.model import CloudConfig
     from station_core.errors import StationError
 
@@ -20,8 +22,9 @@ T = TypeVar("T")
 class MemoryCloudStore:
     """A `CloudStore` without a database; `trouble` is what every call raises while it is set."""
 
-    def __init__(self, outbox: MemoryOutbox | None = None) -> None:
+    def __init__(self, outbox: MemoryOutbox | None = None, ledger: Ledger | None = None) -> None:
         self._outbox = MemoryOutbox() if outbox is None else outbox
+        self.ledger = Ledger() if ledger is None else ledger
         self._kept: Standing | None = None
         self.trouble: StationError | None = None
 
@@ -34,7 +37,7 @@ class MemoryCloudStore:
 
         return await self._atomic(load)
 
-    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:
+    async def claim(self, config: CloudConfig, *, claim_secret: str, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
 
         def claim() -> None:
@@ -43,24 +46,24 @@ class MemoryCloudStore:
             self._kept = replace(self._known(), config=config)
             self._outbox.begin(config.claimed_at)
 
-        await self._atomic(claim)
+        await self._atomic(claim, deed)
 
-    async def forget(self) -> None:
+    async def forget(self, *, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
-        await self._atomic(lambda: self._let_go(self._known()))
+        await self._atomic(lambda: self._let_go(self._known()), deed)
 
-    async def unclaim(self, *, fresh_secret: str) -> None:
+    async def unclaim(self, *, fresh_secret: str, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
-        await self._atomic(lambda: self._let_go(replace(self._known(), claim_secret=fresh_secret)))
+        await self._atomic(lambda: self._let_go(replace(self._known(), claim_secret=fresh_secret)), deed)
 
-    async def begin_reset(self, devices: Sequence[str]) -> None:
+    async def begin_reset(self, devices: Sequence[str], *, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
 
         def begin() -> None:
             known = self._known()
             self._let_go(replace(known, unreset=tuple(dict.fromkeys([*known.unreset, *devices]))))
 
-        await self._atomic(begin)
+        await self._atomic(begin, deed)
 
     async def end_reset(self) -> None:
         """See `CloudStore`."""
@@ -77,8 +80,8 @@ class MemoryCloudStore:
     def _become(self, standing: Standing) -> None:
         self._kept = standing
 
-    async def _atomic(self, effect: Callable[[], T]) -> T:
+    async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
         await asyncio.sleep(0)  # a store is never reached without waiting
         if self.trouble is not None:
             raise self.trouble
-        return effect()
+        return self.ledger.with_deed(effect, deed)

@@ -41,7 +41,7 @@ class MemoryPorts:
         self.radio = MemoryRadio()
         self.provisioning = MemoryProvisioningStore(ledger)
         self.agent = MemoryAgentStore(ledger)
-        self.cloud = MemoryCloudStore(self.outbox)
+        self.cloud = MemoryCloudStore(self.outbox, ledger)
 
     def home(self, station_id: str = "memory", *, link: DeviceLink | None = None) -> Home:
         """The core over these ports, or over a *link* of your own."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.audit import Ledger
+from station_adapters.memory.digests import cloud_digest
 from station_adapters.memory.outbox import MemoryOutbox
 from station_core.cloud.letters import invite_letter, invite_letter_id
 from station_core.errors import Conflict, NotFound, RegistrationClosed, Unauthenticated
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from station_core.cloud.letters import Letter
     from station_core.errors import StationError
     from station_core.identity.model import Claims, Invite, Session, User
+    from station_core.identity.reconciling import Reconciliation
     from station_core.identity.refreshing import Digests, Opening
 
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class MemoryIdentityStore:
         self._sessions: dict[str, Session] = {}
         self._refreshes: dict[str, Digests] = {}
         self.owner_id: str | None = None
+        self.station_name = "Station"
         self.trouble: StationError | None = None
 
     async def load(self) -> People:
@@ -48,6 +51,7 @@ class MemoryIdentityStore:
                 owner_id=self.owner_id,
                 invites=list(self._invites.values()),
                 members={user.id: user.role for user in self._users.values()},
+                station_name=self.station_name,
             )
         )
 
@@ -191,6 +195,22 @@ class MemoryIdentityStore:
 
         await self._atomic(enable, deed)
 
+    async def reconcile(self, change: Reconciliation, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+
+        def reconcile() -> None:
+            self._users |= {user.id: user for user in change.put}
+            here = {user.email.casefold() for user in change.put}
+            self._forget_invites(lambda invite: invite.email.casefold() in here)
+            self.owner_id = change.owner_id or self.owner_id
+            self.station_name = change.station_name or self.station_name
+            for user_id in change.removed:
+                self._users.pop(user_id, None)
+            for user_id in (*change.revoked, *change.removed):
+                self._close_all(user_id)
+
+        await self._atomic(reconcile, deed)
+
     def _known(self, user_id: str) -> User:
         if user_id not in self._users:
             raise NotFound("There is no such user.")
@@ -240,7 +260,7 @@ class MemoryIdentityStore:
 
 
 class MemoryPasswords:
-    """A `PasswordHasher` that is quick, and as weak as that: for tests, never for a home."""
+    """A `PasswordHasher` that is quick, and as weak as that, and knows no digests but its own: for tests alone."""
 
     async def hash(self, password: str) -> str:
         """See `PasswordHasher`."""
@@ -249,7 +269,8 @@ class MemoryPasswords:
 
     async def verify(self, password: str, digest: str | None) -> None:
         """See `PasswordHasher`."""
-        if digest is None or digest.removeprefix("weak ") != await self.hash(password):
+        known = {await self.hash(password), cloud_digest(password)}
+        if digest is None or digest.removeprefix("weak ") not in known:
             raise Unauthenticated
 
     def needs_rehash(self, digest: str) -> bool:

@@ -62,6 +62,8 @@ def of_the_wires(home: Home, inlet: Inlet, link: BrokerLink, live: LiveStream) -
     yield _counter(
         "station_cloud_reconnects", "Connections to the cloud after the first.", [], {(): home.cloud.reconnects}
     )
+    left_out = _one(home.identity_sync.refused)
+    yield _counter("station_identity_left_out", "What the cloud told of members and can't be so.", ["reason"], left_out)
     yield _gauge("station_intake_messages", "Messages that wait to be handled.", len(inlet.intake))
     yield _gauge("station_intake_bytes", "Payloads that wait to be handled.", inlet.intake.weight)
     shed = {

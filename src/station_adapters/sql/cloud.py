@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from station_adapters.sql import members
+from station_adapters.sql.audit import recorded
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.tables import cloud_config, station_settings
@@ -17,10 +18,11 @@ from station_core.errors import Stale
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Update
 
     from station_adapters.sql.engine import Database
     from station_adapters.sql.provisioning import Sealer
+    from station_core.audit.model import Deed
 
 log = logging.getLogger("station.store")
 
@@ -44,36 +46,35 @@ class SqlCloudStore:
         except _Overtaken:  # somebody else was the first, a moment ago: now there's a row
             return await self._database.run(lambda connection: self._load(connection, fresh_secret))
 
-    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:
+    async def claim(self, config: CloudConfig, *, claim_secret: str, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
         check_texts([config.station_token])
         sealed = self._sealer.seal(config.station_token.encode(), STATION_TOKEN)
 
         def claim(connection: Connection) -> None:
-            if self._secret(connection) != claim_secret:
+            if self._unsealed(_lock(connection)) != claim_secret:
                 raise Stale("The station has another claim secret by now.")
             connection.execute(delete(cloud_config))
             connection.execute(insert(cloud_config).values(id=1, station_token=sealed, claimed_at=config.claimed_at))
 
-        await self._outbox.claimed(claim, lambda connection: members.ask_again(connection, at=config.claimed_at))
+        work = recorded(claim, deed)
+        await self._outbox.claimed(work, lambda connection: members.ask_again(connection, at=config.claimed_at))
 
-    async def forget(self) -> None:
+    async def forget(self, *, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
-        await self._outbox.let_go(_wipe)
+        await self._outbox.let_go(recorded(_wipe, deed))
 
-    async def unclaim(self, *, fresh_secret: str) -> None:
+    async def unclaim(self, *, fresh_secret: str, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
         sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
 
         def unclaim(connection: Connection) -> None:
             _wipe(connection)
-            connection.execute(
-                update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
-            )
+            connection.execute(_with_secret(sealed))
 
-        await self._outbox.let_go(unclaim)
+        await self._outbox.let_go(recorded(unclaim, deed))
 
-    async def begin_reset(self, devices: Sequence[str]) -> None:
+    async def begin_reset(self, devices: Sequence[str], *, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
 
         def begin(connection: Connection) -> None:
@@ -82,7 +83,7 @@ class SqlCloudStore:
             connection.execute(delete(station_settings).where(station_settings.c.key == UNRESET))
             connection.execute(insert(station_settings).values(key=UNRESET, value=left))
 
-        await self._outbox.let_go(begin)
+        await self._outbox.let_go(recorded(begin, deed))
 
     async def end_reset(self) -> None:
         """See `CloudStore`."""
@@ -93,23 +94,23 @@ class SqlCloudStore:
         await self._database.run(end)
 
     def _load(self, connection: Connection, fresh_secret: str) -> Standing:
-        secret = self._secret(connection)
+        kept = _lock(connection)
+        secret = self._unsealed(kept)
         if secret is None:
             sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
-            change = update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
-            if connection.execute(change).rowcount:
-                log.warning("the claim secret couldn't be unsealed: the data folder has another key; there's a new one")
-            else:
+            if kept is None:
                 try:
                     connection.execute(insert(station_settings).values(key=CLAIM_SECRET, value=sealed))
                 except IntegrityError as error:
                     raise _Overtaken from error
+            else:
+                log.warning("the claim secret can't be unsealed: the data folder has another key; there's a new one")
+                connection.execute(_with_secret(sealed))
         return Standing(
             claim_secret=secret or fresh_secret, config=self._config(connection), unreset=tuple(_unreset(connection))
         )
 
-    def _secret(self, connection: Connection) -> str | None:
-        sealed = _lock(connection)
+    def _unsealed(self, sealed: str | None) -> str | None:
         clear = None if sealed is None else self._sealer.unseal(sealed, CLAIM_SECRET)
         return None if clear is None else clear.decode()
 
@@ -128,6 +129,10 @@ def _lock(connection: Connection) -> str | None:
     """The sealed claim secret; its row is the gate through which all go who change how the station stands."""
     wanted = select(station_settings.c.value).where(station_settings.c.key == CLAIM_SECRET).with_for_update()
     return connection.scalar(wanted)
+
+
+def _with_secret(sealed: str) -> Update:
+    return update(station_settings).where(station_settings.c.key == CLAIM_SECRET).values(value=sealed)
 
 
 def _wipe(connection: Connection) -> None:

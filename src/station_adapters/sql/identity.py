@@ -12,6 +12,7 @@ from station_adapters.sql.batch import is_id
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import violated
 from station_adapters.sql.outbox import SqlOutbox
+from station_adapters.sql.reconciling import reconcile
 from station_adapters.sql.records import session_in, session_row, user_in, user_row
 from station_adapters.sql.tables import invites, refresh_tokens, sessions, station, station_members, users
 from station_core.errors import Conflict, NotFound, RegistrationClosed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from station_adapters.sql.engine import Database
     from station_core.audit.model import Deed
     from station_core.identity.model import Invite, User
+    from station_core.identity.reconciling import Reconciliation
     from station_core.identity.refreshing import Digests, Opening
 
 
@@ -40,12 +42,14 @@ class SqlIdentityStore:
         """See `IdentityStore`."""
 
         def load(connection: Connection) -> People:
+            home = connection.execute(select(station.c.owner_id, station.c.name)).one()
             return People(
                 users=[user_in(row) for row in connection.execute(select(users)).mappings()],
                 sessions=[session_in(row) for row in connection.execute(select(sessions)).mappings()],
-                owner_id=connection.execute(select(station.c.owner_id)).scalar_one(),
+                owner_id=home.owner_id,
                 invites=members.open_invites(connection),
                 members={row.user_id: Role(row.role) for row in connection.execute(select(station_members))},
+                station_name=home.name,
             )
 
         return await self._database.read(load)
@@ -163,6 +167,13 @@ class SqlIdentityStore:
         """See `IdentityStore`."""
         _check_user_id(user_id)
         await self._database.run(recorded(lambda connection: _turn(connection, user_id, disabled=False), deed))
+
+    async def reconcile(self, change: Reconciliation, *, deed: Deed | None = None) -> None:
+        """See `IdentityStore`."""
+        for user in change.put:
+            check_texts([user.email, user.name, user.password_hash, user.station_password_hash, user.cloud_user_id])
+        check_texts([change.station_name])
+        await self._database.run(recorded(lambda connection: reconcile(connection, change), deed))
 
 
 def _add(connection: Connection, user: User) -> None:

@@ -133,6 +133,10 @@ def user_in(row: RowMapping) -> User:
         created_at=row["created_at"],
         password_hash=row["password_hash"],
         disabled=row["disabled"],
+        cloud_user_id=row["cloud_user_id"],
+        linked=row["linked"],
+        station_password_hash=row["station_password_hash"],
+        synced_at=row["synced_at"],
     )
 
 
@@ -146,6 +150,10 @@ def user_row(user: User) -> dict[str, Any]:
         "role": user.role.value,
         "password_hash": user.password_hash,
         "disabled": user.disabled,
+        "cloud_user_id": user.cloud_user_id,
+        "linked": user.linked,
+        "station_password_hash": user.station_password_hash,
+        "synced_at": user.synced_at,
         "created_at": user.created_at,
     }
 

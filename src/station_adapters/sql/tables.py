@@ -84,6 +84,10 @@ users = Table(
     Column("role", Text, CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"), nullable=False),
     Column("password_hash", Text),
     Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("cloud_user_id", Text, unique=True, index=True),
+    Column("linked", Boolean, nullable=False, server_default=false()),  # the cloud's user is one who was here before
+    Column("station_password_hash", Text),
+    Column("synced_at", Instant),
     Column("created_at", Instant, nullable=False),
 )
 

@@ -56,7 +56,8 @@ def _words(found: dict[str, Any]) -> str:
     ]
     counts = ", ".join(f"{count} {kind}" for kind, count in found["devices"].items())
     ready = "ready" if found["ready"] else "not ready"
-    head = f"station {found['version']} (process {found['pid']}) is {found['phase']}, {ready}"
+    who = f"{found['name'] or 'Station'}: station {found['version']}"
+    head = f"{who} (process {found['pid']}) is {found['phase']}, {ready}"
     return "\n".join(
         [
             f"{head}, up for {_span(found['uptimeSeconds'])}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from station_app.orders.order import Order
+from station_core.audit.model import INSTALLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ class Claimed(msgspec.Struct, forbid_unknown_fields=True):
 async def claim(home: Home, wanted: Claimed) -> dict[str, Any]:
     """What the cloud has to be shown to claim the station."""
     if wanted.again:
-        await home.claim.unclaim()
+        await home.claim.unclaim(by=INSTALLER)
     code, config = home.claim.code, home.claim.standing.config
     return {
         "chipId": code.chip_id,

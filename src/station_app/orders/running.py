@@ -36,6 +36,7 @@ async def status(home: Home, _: Nothing) -> dict[str, Any]:
     """How it is, in short."""
     devices = Counter(device.status for device in home.household.devices())
     return {
+        "name": home.residents.station_name,
         "version": version("station"),
         "pid": os.getpid(),
         "uptimeSeconds": round(_uptime()),

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from station_core.audit.model import CLOUD, STATION, SYSTEM, Action, Deed
 from station_core.cloud.model import ClaimCode, CloudConfig, Standing
 from station_core.errors import Malformed, Stale
 from station_core.values import text_weight
@@ -12,13 +13,14 @@ from station_core.values import text_weight
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
     from station_core.cloud.ports import CloudStore
 
 
 class Claim:
     """
-    Who may claim the station, and who has: store first, then memory, one change at a time.
+    Who may claim the station, and who has: store first, with the deed of who did it, then memory, one at a time.
 
     `standing` is a value that is replaced at each change: who has acted by an earlier one is told by `changed`.
     """
@@ -67,7 +69,7 @@ class Claim:
         async with self._one_at_a_time:
             if self.standing is not by:
                 raise Stale("The station's claim has changed meanwhile.")
-            await self._store.claim(config, claim_secret=by.claim_secret)
+            await self._store.claim(config, claim_secret=by.claim_secret, deed=self._deed(CLOUD, Action.CLOUD_CLAIM))
             return self._become(replace(by, config=config))
 
     async def forget(self, config: CloudConfig) -> Standing:
@@ -75,28 +77,33 @@ class Claim:
         async with self._one_at_a_time:
             if self.standing.config is not config:
                 return self.standing
-            await self._store.forget()
+            await self._store.forget(deed=self._deed(CLOUD, Action.CLOUD_UNCLAIM))
             return self._become(replace(self.standing, config=None))
 
-    async def unclaim(self) -> Standing:
+    async def unclaim(self, *, by: Actor = SYSTEM) -> Standing:
         """An owner's decision: nobody has claimed the station, and by the former secret nobody can."""
         fresh = self._secret()
         async with self._one_at_a_time:
-            await self._store.unclaim(fresh_secret=fresh)
+            await self._store.unclaim(fresh_secret=fresh, deed=self._deed(by, Action.CLOUD_UNCLAIM))
             return self._become(replace(self.standing, config=None, claim_secret=fresh))
 
     async def begin_reset(self, devices: Sequence[str]) -> Standing:
         """Nobody has claimed the station any more, and these devices have yet to forget it."""
         async with self._one_at_a_time:
-            await self._store.begin_reset(devices)
+            await self._store.begin_reset(devices, deed=self._deed(CLOUD, Action.STATION_RESET))
             unreset = tuple(dict.fromkeys([*self.standing.unreset, *devices]))
             return self._become(replace(self.standing, config=None, unreset=unreset))
 
-    async def end_reset(self) -> Standing:
-        """All devices were told."""
+    async def end_reset(self, told: Standing) -> Standing:
+        """All devices were told that had yet to be in *told*; if the station stands otherwise by now, nothing ends."""
         async with self._one_at_a_time:
+            if self.standing is not told:
+                return self.standing
             await self._store.end_reset()
             return self._become(replace(self.standing, unreset=()))
+
+    def _deed(self, by: Actor, action: Action) -> Deed:
+        return Deed(actor=by, action=action, subject=STATION, at=self._clock.now())
 
     def _become(self, standing: Standing) -> Standing:
         self._standing = standing

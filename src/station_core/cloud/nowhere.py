@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.cloud.channels import EventChannel
     from station_core.cloud.letters import Rank, Waiting
     from station_core.cloud.model import CloudConfig
@@ -22,17 +23,17 @@ class NoCloud:
         """Nobody has claimed it, and the secret is another one at each start."""
         return Standing(claim_secret=fresh_secret)
 
-    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:  # noqa: ARG002  # the port's
+    async def claim(self, config: CloudConfig, *, claim_secret: str, deed: Deed | None = None) -> None:  # noqa: ARG002  # the port's
         """Raise `StoreUnavailable`."""
         raise StoreUnavailable("This home can't be claimed: it keeps nothing of a cloud.")
 
-    async def forget(self) -> None:
+    async def forget(self, *, deed: Deed | None = None) -> None:
         """Nobody has claimed it."""
 
-    async def unclaim(self, *, fresh_secret: str) -> None:
+    async def unclaim(self, *, fresh_secret: str, deed: Deed | None = None) -> None:
         """Nobody has."""
 
-    async def begin_reset(self, devices: Sequence[str]) -> None:
+    async def begin_reset(self, devices: Sequence[str], *, deed: Deed | None = None) -> None:  # noqa: ARG002  # same
         """Raise `StoreUnavailable`."""
         raise StoreUnavailable(f"This home can't remember to reset {len(devices)} devices: it keeps nothing of that.")
 

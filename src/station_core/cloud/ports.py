@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from station_core.audit.model import Deed
     from station_core.cloud.channels import EventChannel
     from station_core.cloud.letters import Rank, Waiting
     from station_core.cloud.model import CloudConfig, Standing
@@ -17,7 +18,8 @@ class CloudStore(Protocol):
     What of the cloud outlives a power cut: who may claim the station, and who has; secrets are in clear in no table.
 
     Every method is atomic: after it returns, its effect survives a power cut; when it raises, or is cancelled before
-    its effect is certain, nothing of it is visible. All raise `StoreUnavailable` and `StoreFull`.
+    its effect is certain, nothing of it is visible. All raise `StoreUnavailable` and `StoreFull`. `load` comes first.
+    What somebody does comes with their *deed*, which is kept or not kept together with it.
     """
 
     async def load(self, *, fresh_secret: str) -> Standing:
@@ -28,19 +30,19 @@ class CloudStore(Protocol):
         """
         ...
 
-    async def claim(self, config: CloudConfig, *, claim_secret: str) -> None:
+    async def claim(self, config: CloudConfig, *, claim_secret: str, deed: Deed | None = None) -> None:
         """Keep who claimed the station by *claim_secret*; raise `Stale` when that isn't the claim secret any more."""
         ...
 
-    async def forget(self) -> None:
+    async def forget(self, *, deed: Deed | None = None) -> None:
         """Wipe who has claimed it, and what waits to go up to the cloud; the claim secret stays; again is no error."""
         ...
 
-    async def unclaim(self, *, fresh_secret: str) -> None:
+    async def unclaim(self, *, fresh_secret: str, deed: Deed | None = None) -> None:
         """Wipe the same, and make *fresh_secret* the claim secret in place of the former one."""
         ...
 
-    async def begin_reset(self, devices: Sequence[str]) -> None:
+    async def begin_reset(self, devices: Sequence[str], *, deed: Deed | None = None) -> None:
         """Wipe what `forget` does, and remember which devices have yet to be told, beside those of an earlier reset."""
         ...
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from station_core.audit.model import DONE, NOTHING, STRANGER, Action, Deed, Subject, SubjectKind
 from station_core.errors import RateLimited, RegistrationClosed, Unauthenticated, Unavailable
+from station_core.identity.errors import SyncOverdue
 from station_core.identity.model import Claims, Login, Principal, Role, Session
-from station_core.identity.policy import digests
+from station_core.identity.policy import check_confirmed, digests
 from station_core.identity.refreshing import Opening, first_token, next_token, read_token
 from station_core.identity.residents import SESSION_FOR
 
@@ -77,10 +78,11 @@ class AccessService:
         owner = await self._newcomers.user(email=email, password=password, role=Role.OWNER, name=name)
         opening, refresh = self.opening(owner, device=device, user_agent=user_agent)
         deed = self._deed(by or owner.actor, Action.REGISTER, owner.subject)
-        await self._store.found(owner, opening, deed=deed)
-        self._residents.put(owner)
-        self._residents.owner_id = owner.id
-        self._residents.goes_on(opening.session)
+        async with self._residents.one_at_a_time:
+            await self._store.found(owner, opening, deed=deed)
+            self._residents.put(owner)
+            self._residents.owner_id = owner.id
+            self._residents.goes_on(opening.session)
         return self.granted(owner, opening.session, refresh)
 
     async def login(
@@ -96,7 +98,7 @@ class AccessService:
         A session for a password; *email* may be the name of a person that nobody else bears, *peer* is who calls.
 
         Raise `Unauthenticated` for an unknown or disabled user and a wrong password alike, `RateLimited` after too many
-        of them (see `Attempts`).
+        of them (see `Attempts`); `SyncOverdue` for a right one that the cloud hasn't confirmed for too long.
         """
         user = whom = self._residents.named(email)
         if user is not None and user.disabled:
@@ -110,6 +112,11 @@ class AccessService:
             self._audit.note(self._deed(STRANGER, Action.LOGIN, subject, detail, result=refusal.code))
             raise
         assert user is not None  # nobody proves to be nobody
+        try:
+            check_confirmed(user, known_by, at=self._residents.time.now())
+        except SyncOverdue as refusal:
+            self._audit.note(self._deed(user.actor, Action.LOGIN, user.subject, detail, result=refusal.code))
+            raise
         better = await self._better(password, known_by) if known_by == user.password_hash else None
         opening, refresh = self.opening(user, device=device, user_agent=user_agent)
         async with self._residents.one_at_a_time:

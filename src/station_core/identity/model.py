@@ -23,7 +23,8 @@ class User:
     """
     A person of the household; a *disabled* one gets in nowhere.
 
-    *email* is kept as given and compared without regard to case.
+    *email* is kept as given and compared without regard to case. *cloud_user_id*: as whom the cloud knows them, None
+    for who is purely local; *linked*: it does, but they were here before; *synced_at*: when it last told of them.
     """
 
     id: str
@@ -33,6 +34,10 @@ class User:
     created_at: datetime
     password_hash: str | None = field(default=None, repr=False)
     disabled: bool = False
+    cloud_user_id: str | None = None
+    linked: bool = False
+    station_password_hash: str | None = field(default=None, repr=False)
+    synced_at: datetime | None = None
 
     @property
     def actor(self) -> Actor:

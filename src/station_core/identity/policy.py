@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.errors import Forbidden
+from station_core.identity.errors import SyncOverdue
 from station_core.identity.model import Role
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from station_core.identity.model import User
+
+CONFIRMED_FOR: Final = timedelta(days=14)  # docs/protocols.md §3
 
 ANYBODY: Final = frozenset(Role)
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
@@ -42,8 +47,14 @@ def require_station_role(
 
 
 def digests(user: User) -> Sequence[str]:
-    """By which password digests this user gets in at present; may be none."""
-    return () if user.password_hash is None else (user.password_hash,)
+    """By which password digests this user gets in at present: the own one, then the cloud's; may be none."""
+    return tuple(digest for digest in (user.password_hash, user.station_password_hash) if digest is not None)
+
+
+def check_confirmed(user: User, known_by: str, *, at: datetime) -> None:
+    """Raise `SyncOverdue` for who got in by the cloud's word, when that is too old; one's own password is never."""
+    if known_by != user.password_hash and (user.synced_at is None or at - user.synced_at > CONFIRMED_FOR):
+        raise SyncOverdue
 
 
 def check_may_manage(by: Role, whom: Role) -> None:

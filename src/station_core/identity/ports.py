@@ -9,14 +9,15 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Deed
     from station_core.identity.model import Claims, Invite, Role, Session, User
+    from station_core.identity.reconciling import Reconciliation
     from station_core.identity.refreshing import Digests, Opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
     """
-    All users, the sessions that haven't ended, the station's owner, and each member's role in it by user id; and who
-    is asked to join.
+    All users, the sessions that haven't ended, the station's name and owner, and each member's role in it by user id;
+    and who is asked to join.
     """
 
     users: Sequence[User]
@@ -24,6 +25,7 @@ class People:
     owner_id: str | None = None
     members: Mapping[str, Role] = field(default_factory=dict)
     invites: Sequence[Invite] = ()
+    station_name: str = "Station"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +125,17 @@ class IdentityStore(Protocol):
         """Keep that a user isn't disabled; again is no error; raise `NotFound`."""
         ...
 
+    async def reconcile(self, change: Reconciliation, *, deed: Deed | None = None) -> None:
+        """Keep what the cloud makes of the household, as one; addresses may change hands within it."""
+        ...
+
 
 class PasswordHasher(Protocol):
-    """Slow, salted digests of passwords; never blocks the loop; raises `RateLimited` when too many wait already."""
+    """
+    Slow, salted digests of passwords; never blocks the loop; raises `RateLimited` when too many wait already.
+
+    Those that came from the cloud are verified too: bcrypt of cost 4 to 14, the password cut to 72 bytes.
+    """
 
     async def hash(self, password: str) -> str:
         """The digest to keep."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from station_core.events import EventBus
     from station_core.identity.model import Invite, Role, Session, User
     from station_core.identity.ports import IdentityStore
+    from station_core.identity.reconciling import Reconciliation
 
 SESSION_FOR: Final = timedelta(days=30)  # a session that isn't refreshed for so long ends
 
@@ -43,6 +44,7 @@ class Residents:
         self._members: dict[str, Role] = {}
         self._invites: dict[str, Invite] = {}
         self.owner_id: str | None = None
+        self.station_name = ""
 
     async def load(self) -> None:
         """Take the store's users and sessions into memory."""
@@ -53,8 +55,11 @@ class Residents:
             self._members = dict(people.members)
             self.owner_id = people.owner_id
             self._invites = {invite.id: invite for invite in people.invites}
+            self.station_name = people.station_name
             for session in people.sessions:
                 self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
+            for user in people.users:
+                self.time.is_past(user.synced_at or user.created_at)
             self.forget_expired()
 
     def all(self) -> Sequence[User]:
@@ -124,6 +129,17 @@ class Residents:
     def uninvited(self, invite_id: str) -> None:
         """The store holds this invitation no more."""
         self._invites.pop(invite_id, None)
+
+    def reconciled(self, change: Reconciliation) -> None:
+        """The store holds this household."""
+        for user_id in change.removed:
+            self.gone(user_id)
+        for user in change.put:
+            self.put(user)
+        for user_id in change.revoked:
+            self.ended_all(user_id)
+        self.owner_id = change.owner_id or self.owner_id
+        self.station_name = change.station_name or self.station_name
 
     def require_station_role(self, user_id: str, roles: Collection[Role]) -> Role:
         """The role in the station; raise `Forbidden` unless it's one of these."""

@@ -71,6 +71,8 @@ class Sessions:
             refusal = Forbidden("The old password is wrong.")
             self._audit.note(replace(self._deed(principal.user, Action.PASSWORD_CHANGE), result=refusal.code))
             raise refusal from None
+        if known_by != principal.user.password_hash:
+            raise Forbidden("This password is the cloud's: it's changed there.")
         hashed = await self._passwords.hash(new)
         async with self._residents.one_at_a_time:
             present = self._residents.user(principal.user.id)

@@ -8,6 +8,7 @@ import pytest
 
 from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
 from station_adapters.memory.cloud import MemoryCloudStore
+from station_core.audit.model import INSTALLER
 from station_core.cloud.claim import Claim
 from station_core.cloud.model import ClaimCode
 from station_core.errors import Malformed, Stale, StoreUnavailable
@@ -95,10 +96,11 @@ async def test_a_reset_forgets_the_claim_and_remembers_the_devices_until_its_end
     store: MemoryCloudStore, claim: Claim
 ) -> None:
     await claim.claimed("the token", by=claim.standing)
-    await claim.begin_reset(["lamp", "pir"])
+    standing = await claim.begin_reset(["lamp", "pir"])
     begun = await claim.begin_reset(["pir", "plug"])
     again = await loaded(store)
-    ended = await claim.end_reset()
+    assert await claim.end_reset(standing) is begun
+    ended = await claim.end_reset(begun)
 
     assert (begun.config, begun.unreset) == (None, ("lamp", "pir", "plug"))
     assert again.standing == begun
@@ -111,7 +113,7 @@ async def test_who_waits_is_told_of_each_change_however_it_comes(claim: Claim) -
     changes: list[Callable[[], Awaitable[object]]] = [
         lambda: claim.claimed("the token", by=claim.standing),
         lambda: claim.begin_reset(["lamp"]),
-        claim.end_reset,
+        lambda: claim.end_reset(claim.standing),
         claim.unclaim,
     ]
     for change in changes:
@@ -132,7 +134,7 @@ async def test_what_the_store_doesnt_keep_isnt_so(store: MemoryCloudStore, claim
         lambda: claim.claimed("another", by=before),
         lambda: claim.forget(before.config),  # type: ignore[arg-type]  # as asserted above
         lambda: claim.begin_reset(["lamp"]),
-        claim.end_reset,
+        lambda: claim.end_reset(claim.standing),
         claim.unclaim,
     ]
     for change in changes:
@@ -148,3 +150,21 @@ async def test_no_secret_shows_itself(claim: Claim) -> None:
 
     assert "canary" not in shown
     assert claim.code.claim_secret not in shown
+
+
+async def test_who_did_what_is_recorded(store: MemoryCloudStore, claim: Claim) -> None:
+    first = await claim.claimed("the first", by=claim.standing)
+    assert first.config is not None
+    await claim.forget(first.config)
+    await claim.begin_reset(["lamp"])
+    await claim.unclaim(by=INSTALLER)
+    await claim.unclaim()
+
+    deeds = [(str(deed.actor), deed.action.value) for deed in store.ledger.records.values()]
+    assert deeds == [
+        ("cloud", "cloud_claim"),
+        ("cloud", "cloud_unclaim"),
+        ("cloud", "station_reset"),
+        ("installer", "cloud_unclaim"),
+        ("system", "cloud_unclaim"),
+    ]

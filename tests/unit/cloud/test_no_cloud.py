@@ -19,7 +19,7 @@ async def test_a_home_without_a_cloud_cant_be_claimed() -> None:
     with pytest.raises(StoreUnavailable):
         await claim.begin_reset(["lamp"])
     await claim.unclaim()
-    await claim.end_reset()
+    await claim.end_reset(claim.standing)
     await NoCloud().forget()
 
     assert claim.standing.config is None

@@ -205,7 +205,7 @@ async def test_a_station_that_is_being_reset_has_no_link_until_it_is_done(scene:
         await scene.clock.advance(100)
         assert not due.done()
         assert scene.liaison.mode is Mode.RESET
-        await scene.claim.end_reset()
+        await scene.claim.end_reset(scene.claim.standing)
         await scene.clock.advance(1)
     assert scene.liaison.connected() == [Introduce()]
 

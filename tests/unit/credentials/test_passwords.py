@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 
+import bcrypt
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
@@ -149,3 +150,53 @@ async def test_whoever_checks_passwords_lets_the_loop_go_first() -> None:
     await Argon2Passwords(Polite(time_cost=1, memory_cost=8, parallelism=1)).hash("correct horse")
 
     assert Polite.nice > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+# What bcrypt makes of "U*U", as crypt_blowfish's table has it.
+FOREIGN = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+
+
+@pytest.mark.parametrize("kind", ["$2a$", "$2b$", "$2y$"])
+async def test_a_digest_that_came_from_the_cloud_is_verified(kind: str) -> None:
+    passwords = Argon2Passwords()
+    digest = FOREIGN.replace("$2b$", kind)
+
+    await passwords.verify("U*U", digest)
+    with pytest.raises(Unauthenticated):
+        await passwords.verify("U*V", digest)
+    assert passwords.needs_rehash(digest)
+
+
+@pytest.mark.parametrize(
+    "password", ["x" * 72, "x" * 73, "x" * 1_000, "é" * 40, "\0" * 80, "x" * 71 + "é", "\ud800" * 30]
+)
+async def test_a_password_is_cut_to_72_bytes_where_bcrypt_made_the_digest(password: str) -> None:
+    passwords = Argon2Passwords()
+    cut = password.encode(errors="surrogatepass")[:72]
+    digest = bcrypt.hashpw(cut, bcrypt.gensalt(4)).decode()
+
+    await passwords.verify(password, digest)
+    with pytest.raises(Unauthenticated):
+        await passwords.verify("y" + password[1:], digest)
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        FOREIGN.replace("$05$", "$03$"),
+        FOREIGN.replace("$05$", "$15$"),
+        FOREIGN.replace("$05$", "$31$"),
+        FOREIGN.replace("$2b$", "$2x$"),
+        FOREIGN[:-1],
+        FOREIGN + ".",
+        FOREIGN + "\n",
+        "$2b$04$" + "9" * 53,
+    ],
+)
+async def test_a_digest_of_bcrypt_that_is_damaged_or_dear_is_nobodys(
+    digest: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await Argon2Passwords().verify("U*U", digest)
+
+    assert "damaged" in caplog.text

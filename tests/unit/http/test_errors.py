@@ -19,6 +19,7 @@ from station_core.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
+from station_core.identity import errors as people
 from station_core.provisioning import errors as failures
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def tree(kind: type[StationError] = StationError) -> Iterator[type[StationError]
 
 
 def test_every_error_of_the_tree_has_a_status() -> None:
-    ours = {kind for kind in tree() if inspect.getmodule(kind) in (errors, failures)}
+    ours = {kind for kind in tree() if inspect.getmodule(kind) in (errors, failures, people)}
 
     assert ours == set(STATUS)
 

@@ -53,6 +53,7 @@ async def test_all_that_is_promised_is_there(rig: MetricsRig) -> None:
         "station_build_info",
         "station_command_seconds",
         "station_cloud_reconnects",
+        "station_identity_left_out",
         "station_commands",
         "station_database_size_bytes",
         "station_devices",

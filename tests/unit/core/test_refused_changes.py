@@ -57,6 +57,20 @@ async def stored_state(ports: MemoryPorts, external_id: str) -> dict[str, Value]
     return dict(found[0].state)
 
 
+async def test_what_is_dropped_is_counted_and_logged_once_without_its_content(
+    ports: FastidiousPorts, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ports.running() as home:
+        await living(home)
+        with pytest.raises(Malformed):
+            await home.journal.kept(home.devices.report_state("lamp", {"note": "poison", "diary": "private"}))
+
+        told = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
+        assert [one["msg"] for one in told] == ["change refused by the store, dropped"]
+        assert "private" not in str(told)
+        assert home.journal.refused == 1
+
+
 async def test_a_refused_report_is_malformed_to_its_sender_and_memory_is_as_before(ports: FastidiousPorts) -> None:
     async with ports.running() as home:
         device = await living(home)

@@ -28,6 +28,7 @@ log = logging.getLogger("station.cloud")
 HEARTBEAT: Final = 30.0  # seconds between pings; no pong by the next one ends the link (docs/protocols.md §3)
 TICK: Final = 1.0  # seconds
 LEAVE_WITHIN: Final = 5.0  # seconds for what waits to be sent, and the goodbye
+SEEN_OFF_EVERY: Final = 0.2  # seconds between two requests to end
 UPLINK_BACK_OFF: Final = 5.0  # seconds before what goes up is tried again
 
 
@@ -110,7 +111,7 @@ class Talk:
                 self._leave(order)
             else:
                 self._exchange.open = True
-                self._group.create_task(self._send_up())
+                self._group.create_task(self._see_off(self._group.create_task(self._send_up())))
 
     def _say(self, message: frames.ClaimHandshake | frames.StationAuth) -> None:
         self._exchange.outlet.put(frames.write(message))
@@ -157,6 +158,15 @@ class Talk:
 
     async def _watch(self) -> None:
         self._carry_out(await self._liaison.overtaken())
+
+    async def _see_off(self, sending: asyncio.Task[None]) -> None:
+        """At the end of the link, cancel it until it has ended: a TaskGroup inside may lose one cancellation."""
+        try:
+            await asyncio.wait([sending])
+        finally:
+            while not sending.done():
+                sending.cancel()
+                await asyncio.wait([sending], timeout=SEEN_OFF_EVERY)
 
     async def _send_up(self) -> None:
         while True:

@@ -231,15 +231,6 @@ async def test_accepted_and_closed_at_once_for_minutes_is_tried_less_and_less_of
         await p.linked()
 
 
-async def test_what_goes_up_and_does_not_hear_that_the_link_has_ended_holds_up_no_other_link() -> None:
-    async with pair() as p:
-        p.station.deaf = 2
-        await p.linked()
-        p.cloud.link.cut()
-        await p.station.until(lambda: len(p.station.lines) == 2)
-        await p.linked()
-
-
 async def test_a_half_open_link_is_found_by_its_missing_pong() -> None:
     async with pair(factor=60) as p:
         await p.linked()

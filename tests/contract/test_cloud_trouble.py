@@ -203,3 +203,12 @@ async def test_what_waits_for_a_cloud_that_reads_nothing_is_bounded() -> None:
             sending.cancel()
 
         assert len(line.outlet._waiting) == 1_000
+
+
+async def test_what_goes_up_and_does_not_hear_that_the_link_has_ended_holds_up_no_other_link() -> None:
+    async with pair() as p:
+        p.station.deaf = 2
+        await p.linked()
+        p.cloud.link.cut()
+        await p.station.until(lambda: len(p.station.lines) == 2)
+        await p.linked()

@@ -25,6 +25,7 @@ from bench.wire import HttpWire
 
 from station_adapters.credentials.jwt import JwtAccessTokens
 from station_adapters.http import app as http_app
+from station_adapters.http.callers import Callers
 from station_adapters.http.guards import Guards, guards_of
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
@@ -133,7 +134,7 @@ class _Presented:
 
 
 async def _checks(home: Home, tokens: list[str]) -> float:
-    check = guards_of(home, lambda _: False).device
+    check = guards_of(home, lambda _: False, Callers()).device
     requests: list[Any] = [_Presented(token) for token in tokens]
     before = time.thread_time()
     for request in requests:

@@ -105,14 +105,14 @@ async def test_a_bug_is_told_as_such_and_not_what_it_was(
     await rig.log_in()
 
     def bug() -> None:
-        raise ZeroDivisionError("the secret is 42")
+        raise ZeroDivisionError("the secret is xyzzy")
 
     monkeypatch.setattr(rig.home.household, "devices", bug)
 
     answer = await rig.http.get("/api/devices")
 
     assert problem(answer) == (500, "internal")
-    assert "42" not in answer.text
+    assert "xyzzy" not in answer.text
     assert "Traceback" not in answer.text
     [record] = [record for record in caplog.records if record.name == "station.http"]
     assert record.exc_info is not None
@@ -120,9 +120,12 @@ async def test_a_bug_is_told_as_such_and_not_what_it_was(
 
 
 async def test_every_answer_is_for_now_and_for_no_frame(rig: HttpRig) -> None:
-    for path in ("/health", "/api/devices", "/nope", "/schema/openapi.json"):
-        headers = (await rig.http.get(path)).headers
+    asked = [("GET", "/health"), ("GET", "/api/devices"), ("GET", "/nope"), ("GET", "/schema/openapi.json")]
+    for method, path in [*asked, ("PUT", "/health"), ("OPTIONS", "/api/devices"), ("POST", "/api/auth/login")]:
+        headers = (await rig.http.request(method, path)).headers
         assert headers["cache-control"] == "no-store"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-frame-options"] == "DENY"
@@ -169,6 +172,7 @@ async def test_what_is_no_http_is_malformed(rig: HttpRig, raw: bytes) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/problem+json" in head
+    assert b"x-content-type-options: nosniff" in head
     assert json.loads(body)["code"] == "malformed"
 
 

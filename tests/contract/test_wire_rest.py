@@ -15,7 +15,7 @@ from station_core import errors
 from station_core.audit.model import Action, Actor, ActorKind, Deed, Record, Subject, SubjectKind
 from station_core.devices.activity import Activity, ActivityPage
 from station_core.devices.types import TYPES
-from station_core.identity.model import Invite, Login, Role, User
+from station_core.identity.model import Invite, Login, Role, Session, User
 from tests.contract.golden import cases, device, fields
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def record(case: dict[str, Any]) -> Record:
     return Record(number=case["number"], deed=deed)
 
 
+def sessions(case: dict[str, Any]) -> object:
+    of = [Session(**fields(one), device=case["device"]) for one in case["of"]]
+    shown = [session_schemas.session_out(one, current=one.id == case["current"]) for one in of]
+    return session_schemas.SessionPage(items=shown, next_cursor=None)
+
+
 SAID: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "device": lambda case: device_out(device(case["of"])),
     "device_with_token": lambda case: schemas.device_with_token(device(case["of"]), case["token"]),
@@ -65,6 +71,7 @@ SAID: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "person": lambda case: member_schemas.person_out(User(**in_role(case["of"]))),
     "invite": lambda case: member_schemas.invite_out(Invite(**in_role(case["of"]))),
     "record": lambda case: record_out(record(case)),
+    "sessions": sessions,
 }
 
 

@@ -59,6 +59,13 @@ class Argon2Passwords:
         """See `PasswordHasher`."""
         await self._in_thread(lambda: self._verify(self._nobody if digest is None else digest, _bytes(password)))
 
+    def kind(self, digest: str | None) -> str:
+        """See `PasswordHasher`: by the costs."""
+        if digest is not None and _BCRYPT.fullmatch(digest):
+            return f"bcrypt {digest[4:6]}"
+        own = digest if digest is not None and _SHAPE.fullmatch(digest) else self._nobody
+        return f"argon2id {own.split('$')[3]}"
+
     def needs_rehash(self, digest: str) -> bool:
         """See `PasswordHasher`."""
         return _SHAPE.fullmatch(digest) is None or self._argon2.check_needs_rehash(digest)

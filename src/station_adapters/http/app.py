@@ -68,10 +68,10 @@ def create_app(
     there is no /metrics. *draw* makes the SVG of a QR code; *callers* knows the proxies that are trusted, else none is.
     """
     callers = callers or Callers()
-    guards = repeatable(guards_of(home, is_agent))
+    guards = repeatable(guards_of(home, is_agent, callers))
     app = Litestar(
         route_handlers=[
-            health_routes(home),
+            health_routes(home, callers),
             auth_routes(home, guards, callers),
             session_routes(home, guards, callers),
             device_routes(home, guards),
@@ -85,7 +85,7 @@ def create_app(
             wifi_routes(home, guards),
             agent_routes(home, guards),
             cloud_routes(home, guards, draw),
-            live_route(home, hub),
+            live_route(home, hub, callers),
             *([] if figures is None else [metrics_routes(figures, guards)]),
         ],
         exception_handlers=HANDLERS,

@@ -2,28 +2,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.params import JSONBody  # noqa: TC002  # Litestar reads handlers' annotations
 from litestar.types import Scope  # noqa: TC002  # same
 
 from station_adapters.http.bodies import StationRequest, decode
+from station_adapters.http.cookies import REFRESH, check_own, cookie_of, with_cookies, without_cookies
 from station_adapters.http.description import MAYBE_A_PERSON
-from station_adapters.http.guards import bearer
+from station_adapters.http.guards import identified
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import (
     LoginOut,
     RefreshToken,
     Registration,
     RegistrationStatus,
-    SessionEnd,
     Tokens,
     UserOut,
     login_out,
     user_out,
 )
 from station_adapters.http.session_schemas import Credentials  # noqa: TC001  # Litestar reads handlers' annotations
-from station_adapters.http.waiting import in_time
-from station_core.errors import Unauthenticated
+from station_adapters.http.waiting import A_PASSWORD, in_time
+from station_core.errors import Forbidden, Malformed
 
 if TYPE_CHECKING:
     from station_adapters.http.callers import Callers
@@ -41,9 +41,11 @@ def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
         return RegistrationStatus(is_registration_open=waits, has_admin=not waits)
 
     @post("/api/auth/register")
-    async def register(data: JSONBody[Registration], scope: Scope) -> LoginOut:
-        """The first user becomes the owner."""
-        async with in_time():
+    async def register(data: JSONBody[Registration], scope: Scope) -> Response[LoginOut]:
+        """The first user becomes the owner; no page of another site makes one behind somebody's back."""
+        if callers.is_foreign(scope):
+            raise Forbidden
+        async with in_time(A_PASSWORD):
             login = await home.access.register(
                 email=data.email,
                 password=data.password,
@@ -51,12 +53,12 @@ def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
                 device=data.device,
                 user_agent=user_agent(scope),
             )
-        return login_out(login)
+        return with_cookies(login_out(login), login, scope, callers)
 
     @post("/api/auth/login", status_code=200)
-    async def login(data: JSONBody[Credentials], scope: Scope) -> LoginOut:
+    async def login(data: JSONBody[Credentials], scope: Scope) -> Response[LoginOut]:
         """Tokens for a password."""
-        async with in_time():
+        async with in_time(A_PASSWORD):
             login = await home.access.login(
                 email=data.who,
                 password=data.password,
@@ -64,32 +66,29 @@ def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
                 user_agent=user_agent(scope),
                 peer=callers.address(scope),
             )
-        return login_out(login)
+        return with_cookies(login_out(login), login, scope, callers)
 
     @post("/api/auth/refresh", status_code=200)
-    async def refresh(data: JSONBody[RefreshToken]) -> Tokens:
-        """A fresh pair; the token is used up."""
+    async def refresh(request: StationRequest) -> Response[Tokens]:
+        """A fresh pair for a refresh token of the body, else of the cookie; the token is used up."""
+        token = await _refresh_token(request, callers)
+        if token is None:
+            raise Malformed("A refresh token is missing.")
         async with in_time():
-            fresh = await home.access.refresh(data.refresh_token)
-        return Tokens(access_token=fresh.access_token, refresh_token=fresh.refresh_token)
+            fresh = await home.access.refresh(token)
+        pair = Tokens(access_token=fresh.access_token, refresh_token=fresh.refresh_token)
+        return with_cookies(pair, fresh, request.scope, callers)
 
     @post("/api/auth/logout", status_code=204, security=MAYBE_A_PERSON)
-    async def logout(request: StationRequest) -> None:
-        """End the session of a refresh token, or without one that of the bearer; one that has ended stays so."""
-        body = await request.body()
-        ending: SessionEnd = decode(body, SessionEnd) if body else SessionEnd()
+    async def logout(request: StationRequest) -> Response[None]:
+        """End the session of the body's token, else that of the bearer, else that of the cookies; again is no error."""
+        token = await _told(request) if "authorization" in request.headers else await _refresh_token(request, callers)
         async with in_time():
-            if ending.refresh_token is None:
-                await home.access.log_out(home.access.verify(bearer(request.scope)).session_id)
+            if token is None:
+                await home.access.log_out(identified(home, callers, request.scope).session_id)
             else:
-                await _end(ending.refresh_token)
-
-    async def _end(refresh_token: str) -> None:
-        try:
-            used_up = await home.access.refresh(refresh_token)
-        except Unauthenticated:
-            return  # nobody can go on with it: what was asked for is so
-        await home.access.log_out(home.access.verify(used_up.access_token).session_id)
+                await home.access.log_out_by(token)
+        return Response(None, cookies=without_cookies(request.scope, callers))
 
     @get("/api/users/me", before_request=guards.member, sync_to_thread=False)
     def me(scope: Scope) -> UserOut:
@@ -104,3 +103,21 @@ def auth_routes(home: Home, guards: Guards, callers: Callers) -> Router:
 def user_agent(scope: Scope) -> str | None:
     """What the caller's program calls itself."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), None)
+
+
+async def _told(request: StationRequest) -> str | None:
+    """The refresh token of the body."""
+    body = await request.body()
+    told: RefreshToken = decode(body, RefreshToken) if body else RefreshToken()
+    return told.refresh_token
+
+
+async def _refresh_token(request: StationRequest, callers: Callers) -> str | None:
+    """That of the body, else that of the cookie; None for neither."""
+    told = await _told(request)
+    if told is not None:
+        return told
+    token = cookie_of(request.scope, REFRESH)
+    if token is not None:
+        check_own(request.scope, callers)
+    return token

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 FORWARDED_FOR: Final = b"x-forwarded-for"
 FORWARDED_PROTO: Final = b"x-forwarded-proto"
 FORWARDED_HOST: Final = b"x-forwarded-host"
+DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+OURS: Final = frozenset({b"same-origin", b"none"})
+"""What Sec-Fetch-Site says of a page of ours, and of what the user does without a page."""
 
 
 class Callers:
@@ -48,6 +51,28 @@ class Callers:
         forwarded = _all(scope, FORWARDED_HOST) if self._trusts(_peer(scope)) else []
         named = forwarded[:1] or _all(scope, b"host")
         return named[0].lower() if len(named) == 1 else None
+
+    def is_own(self, scope: Scope) -> bool:
+        """Whether a page of the station's own asks: the browser says so, and nothing else."""
+        origins = [value.decode("latin-1") for key, value in scope["headers"] if key == b"origin"]
+        return len(origins) == 1 and not self.is_foreign(scope) and self._is_ours(origins[0], scope)
+
+    def is_foreign(self, scope: Scope) -> bool:
+        """Whether a page of another origin asks; what is no browser names none."""
+        for key, value in scope["headers"]:
+            if key == b"origin" and not self._is_ours(value.decode("latin-1"), scope):
+                return True
+            if key == b"sec-fetch-site" and value not in OURS:
+                return True
+        return False
+
+    def _is_ours(self, origin: str, scope: Scope) -> bool:
+        scheme, _, authority = origin.lower().partition("://")
+        default = DEFAULT_PORTS.get(scheme)
+        host = self.host(scope)
+        if default is None or host is None or (scheme == "http" and self.is_tls(scope)):
+            return False
+        return authority.removesuffix(default) == host.removesuffix(default)
 
     def _trusts(self, peer: IPv4Address | IPv6Address | None) -> bool:
         return peer is not None and any(peer in network for network in self._trusted)

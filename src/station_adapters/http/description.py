@@ -30,7 +30,10 @@ DEVICE: Final = "device"
 AGENT: Final = "agent"
 SCHEMES: Final = {
     PERSON: SecurityScheme(
-        type="http", scheme="bearer", bearer_format="JWT", description="The accessToken of a login or a refresh."
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="The accessToken of a login or a refresh; pages of the station's own may leave it to its cookie.",
     ),
     DEVICE: SecurityScheme(
         type="apiKey",

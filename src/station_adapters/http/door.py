@@ -26,6 +26,8 @@ log = logging.getLogger("station.http")
 
 HEADERS: Final = [
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -61,7 +63,7 @@ class Door:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._health.phase is not Phase.SERVING and not scope["path"].startswith(ALWAYS_OPEN):
-            await _refuse(scope, send, Starting() if self._health.phase is Phase.STARTING else stopping())
+            await refuse(scope, send, Starting() if self._health.phase is Phase.STARTING else stopping())
         elif scope["type"] == ScopeType.HTTP:
             await self._answer(scope, receive, send)
         else:
@@ -84,7 +86,7 @@ class Door:
             # The server ends and waits no longer for this answer; the task is the request's own, so it ends here.
             if not status:
                 status = STATUS[Unavailable]
-                await _refuse(scope, send, stopping())
+                await refuse(scope, send, stopping())
         finally:
             if status:
                 seconds = self._clock.monotonic() - began
@@ -110,7 +112,8 @@ def stopping() -> Unavailable:
     return Unavailable("The station is stopping.")
 
 
-async def _refuse(scope: Scope, send: Send, error: StationError) -> None:
+async def refuse(scope: Scope, send: Send, error: StationError) -> None:
+    """Answer a request, or the handshake of a socket, with a problem."""
     kind = "http.response" if scope["type"] == ScopeType.HTTP else "websocket.http.response"
     body, headers = problem_of(error, scope["path"])
     content = msgspec.json.encode(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from station_adapters.http.cookies import ACCESS, check_own, cookie_of
 from station_core.errors import Unauthenticated
 from station_core.identity.policy import ADMINS, OWNERS, authorize
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from litestar import Request, Response
     from litestar.types import Scope
 
+    from station_adapters.http.callers import Callers
     from station_core.audit.model import Actor
     from station_core.home import Home
-    from station_core.identity.model import Role
+    from station_core.identity.model import Principal, Role
 
     Check: TypeAlias = Callable[[Request[Any, Any, Any]], Awaitable[Response[Any] | None]]
 
@@ -49,17 +51,16 @@ class Guards:
     """The station's agent with its token."""
 
 
-def guards_of(home: Home, is_agent: Callable[[str], bool]) -> Guards:
+def guards_of(home: Home, is_agent: Callable[[str], bool], callers: Callers) -> Guards:
     """
-    The guards of a home; *is_agent* compares a token with the agent's in constant time.
+    The guards of a home; *is_agent* compares a token with the agent's in constant time, *callers* tells who asks.
 
     They are functions, for Litestar copies what routes are given, and with a method the whole home; and coroutines,
     although nothing waits, for it runs others in a thread.
     """
 
     async def member(request: Request[Any, Any, Any]) -> None:
-        scope = request.scope
-        scope["user"] = home.access.verify(bearer(scope))
+        request.scope["user"] = identified(home, callers, request.scope)
 
     def globally(roles: Collection[Role]) -> Check:
         async def check(request: Request[Any, Any, Any]) -> None:
@@ -98,6 +99,19 @@ def asker(scope: Scope) -> Actor:
     """The user who passed a guard, as who does something."""
     actor: Actor = scope["user"].user.actor
     return actor
+
+
+def identified(home: Home, callers: Callers, scope: Scope) -> Principal:
+    """
+    Whose access token comes with a request, as bearer or else as cookie.
+
+    Raise `Unauthenticated`, or `Forbidden` for a change by a cookie that isn't known to come from a page of ours.
+    """
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return home.access.verify(bearer(scope))
+    principal = home.access.verify(cookie_of(scope, ACCESS) or "")
+    check_own(scope, callers)
+    return principal
 
 
 def bearer(scope: Scope) -> str:

@@ -9,12 +9,13 @@ from litestar.types import Scope  # noqa: TC002  # Litestar reads handlers' anno
 
 from station_adapters.http.door import stopping
 from station_adapters.http.errors import PROBLEM_JSON, Problem, problem_of
-from station_adapters.http.guards import bearer
+from station_adapters.http.guards import identified
 from station_core.errors import BrokerUnavailable, Starting, StoreUnavailable, Unauthenticated
 from station_core.health import STORE, Phase
 from station_core.identity.model import Role
 
 if TYPE_CHECKING:
+    from station_adapters.http.callers import Callers
     from station_core.errors import StationError
     from station_core.health import Health
     from station_core.home import Home
@@ -47,7 +48,7 @@ class NotReady(Problem, rename="camel"):
     parts: dict[str, PartOut]
 
 
-def health_routes(home: Home) -> Router:
+def health_routes(home: Home, callers: Callers) -> Router:
     """Whether it lives, and how its parts are; nothing here needs a credential (docs/protocols.md §4)."""
 
     @get(["/health", "/api/health", "/health/live"], sync_to_thread=False)
@@ -69,7 +70,7 @@ def health_routes(home: Home) -> Router:
     @get("/health/ready", sync_to_thread=False)
     def ready(scope: Scope) -> Response[Any]:
         """503 only while the database or the broker isn't usable; details for the owner alone."""
-        details = _is_owner(home, scope)
+        details = _is_owner(home, callers, scope)
         parts = {
             name: PartOut(up=part.up, since=part.since, detail=part.detail) if details else PartOut(up=part.up)
             for name, part in home.health.parts.items()
@@ -92,8 +93,8 @@ def _why(health: Health) -> StationError:
     return BrokerUnavailable() if store is not None and store.up else StoreUnavailable()
 
 
-def _is_owner(home: Home, scope: Scope) -> bool:
+def _is_owner(home: Home, callers: Callers, scope: Scope) -> bool:
     try:
-        return home.access.verify(bearer(scope)).user.role is Role.OWNER
+        return identified(home, callers, scope).user.role is Role.OWNER
     except Unauthenticated:
         return False

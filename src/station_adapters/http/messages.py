@@ -110,9 +110,9 @@ class Snapshot(msgspec.Struct, tag_field="type", tag="snapshot"):
 
 
 class Auth(msgspec.Struct, tag_field="type", tag="auth"):
-    """Who listens; *batch*: a frame may be an array of messages."""
+    """Who listens, without a token the handshake's cookie; *batch*: a frame may be an array of messages."""
 
-    token: str
+    token: str | None = None
     batch: bool = False
 
 

@@ -9,12 +9,15 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from station_adapters.http.door import HEADERS
 from station_adapters.http.errors import PROBLEM_JSON, problem_of
 from station_adapters.http.live import GOING_AWAY
 from station_core.errors import Malformed, Unauthenticated
 
 if TYPE_CHECKING:
     import asyncio
+
+    from uvicorn._types import ASGISendEvent
 
     from station_core.errors import StationError
 
@@ -95,6 +98,7 @@ class HttpProtocol(HttpToolsProtocol):
         body, headers = problem_of(error, "")
         content = msgspec.json.encode(body)
         fields = {"content-type": PROBLEM_JSON, "content-length": len(content), "connection": "close", **headers}
+        fields |= {name.decode(): value.decode() for name, value in HEADERS}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.transport.write(STATUS_LINE[body.status] + lines.encode() + b"\r\n" + content)
 
@@ -139,6 +143,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         """See uvicorn."""
         super().keepalive_timeout()
         self._abort_soon()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """See uvicorn, which takes a handshake that was answered with a refusal for one that nobody answered."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
 
     async def run_asgi(self) -> None:
         """See uvicorn."""

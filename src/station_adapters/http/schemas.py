@@ -100,13 +100,7 @@ class Registration(msgspec.Struct):
 
 
 class RefreshToken(msgspec.Struct, rename="camel"):
-    """A session that is to go on."""
-
-    refresh_token: str
-
-
-class SessionEnd(msgspec.Struct, rename="camel"):
-    """A session that is to end; without a token it's the caller's own."""
+    """A session that is to go on, or to end; without a token it's the caller's own."""
 
     refresh_token: str | None = None
 

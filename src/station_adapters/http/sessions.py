@@ -2,15 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from litestar import Router, delete, get, post
+from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, JSONBody  # noqa: TC002  # Litestar reads handlers' annotations
 from litestar.types import Scope  # noqa: TC002  # same
 
+from station_adapters.http.cookies import with_cookies
 from station_adapters.http.idempotency import BEARS_A_SECRET
 from station_adapters.http.packing import NEVER_PACKED
 from station_adapters.http.schemas import LoginOut, login_out
 from station_adapters.http.session_schemas import PasswordChange, SessionPage, session_out
-from station_adapters.http.waiting import in_time
+from station_adapters.http.waiting import A_PASSWORD, in_time
 
 if TYPE_CHECKING:
     from station_adapters.http.callers import Callers
@@ -41,12 +42,12 @@ def session_routes(home: Home, guards: Guards, callers: Callers) -> Router:
             await home.sessions.end_others(scope["user"])
 
     @post("/api/auth/change-password", before_request=guards.member, status_code=200, opt=BEARS_A_SECRET)
-    async def change_password(data: JSONBody[PasswordChange], scope: Scope) -> LoginOut:
+    async def change_password(data: JSONBody[PasswordChange], scope: Scope) -> Response[LoginOut]:
         """Another password; all of one's sessions end, a fresh one takes the place of the present."""
-        async with in_time():
+        async with in_time(A_PASSWORD):
             changed = await home.sessions.change_password(
                 scope["user"], old=data.old_password, new=data.new_password, peer=callers.address(scope)
             )
-        return login_out(changed)
+        return with_cookies(login_out(changed), changed, scope, callers)
 
     return Router("/", route_handlers=[mine, end, end_others, change_password], tags=["auth"], opt=NEVER_PACKED)

@@ -9,6 +9,8 @@ from litestar import asgi
 from litestar.enums import ScopeType
 
 from station_adapters.http.bodies import decode
+from station_adapters.http.cookies import ACCESS, cookie_of
+from station_adapters.http.door import refuse
 from station_adapters.http.live import TRY_AGAIN_LATER, UNAUTHENTICATED
 from station_adapters.http.messages import PONG, Auth, Heard, Ping, ProvisioningStart, error
 from station_adapters.http.subscriber import Subscriber
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
+    from station_adapters.http.callers import Callers
     from station_adapters.http.live import LiveHub
     from station_core.home import Home
     from station_core.identity.model import Principal
@@ -28,14 +31,18 @@ AUTH_WITHIN: Final = 9.0  # seconds; with the hub's round of a second it's the t
 CLOSE_WITHIN: Final = 1.0  # seconds for the close frame to go to a socket that may not read
 
 
-def live_route(home: Home, hub: LiveHub) -> ASGIRouteHandler:
-    """The live socket's two paths."""
+def live_route(home: Home, hub: LiveHub, callers: Callers) -> ASGIRouteHandler:
+    """The live socket's two paths; pages of other origins get none, and a cookie is heard only from one of ours."""
 
     @asgi(["/ws", "/api/ws"], copy_scope=False)
     async def live(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.WEBSOCKET:
             raise NotFound("Here is a WebSocket only.")
-        await LiveSocket(home, hub, receive, send).run()
+        if callers.is_foreign(scope):
+            await refuse(scope, send, Forbidden("The live socket isn't for pages of other origins."))
+            return
+        cookie = cookie_of(scope, ACCESS) if callers.is_own(scope) else None
+        await LiveSocket(home, hub, receive, send, cookie=cookie).run()
 
     return live
 
@@ -43,11 +50,12 @@ def live_route(home: Home, hub: LiveHub) -> ASGIRouteHandler:
 class LiveSocket:
     """One client's live socket: it shows who it is, then hears the stream, and may say a few things itself."""
 
-    def __init__(self, home: Home, hub: LiveHub, receive: Receive, send: Send) -> None:
+    def __init__(self, home: Home, hub: LiveHub, receive: Receive, send: Send, *, cookie: str | None = None) -> None:
         self._home = home
         self._hub = hub
         self._receive: Any = receive  # Litestar types each side of a connection as all that there could be
         self._send: Any = send
+        self._cookie = cookie
         self._since = home.clock.monotonic()
         self._principal: Principal | None = None
         self._authenticated = asyncio.Event()
@@ -113,7 +121,11 @@ class LiveSocket:
 
     async def _answer(self, heard: Heard) -> None:
         if isinstance(heard, Auth):
-            self._authenticate(heard)
+            token = self._cookie if heard.token is None else heard.token
+            if token is None:
+                await self._say(error(Malformed.code))
+            else:
+                self._authenticate(token, batch=heard.batch)
         elif self._principal is None:
             await self._say(error(Unauthenticated.code))
         elif isinstance(heard, Ping):
@@ -123,20 +135,20 @@ class LiveSocket:
         else:
             self._look(looks=isinstance(heard, ProvisioningStart))
 
-    def _authenticate(self, auth: Auth) -> None:
+    def _authenticate(self, token: str, *, batch: bool) -> None:
         try:
-            self._principal = self._home.access.verify(auth.token)
+            self._principal = self._home.access.verify(token)
         except Unauthenticated:
             self.close(UNAUTHENTICATED)
             return
         self._look(looks=self.may_provision)
         if self.subscriber is not None:  # it was told to before, and begins anew
-            self.subscriber.batch = auth.batch
+            self.subscriber.batch = batch
             self.subscriber.restart()
         elif self._hub.full:
             self.close(TRY_AGAIN_LATER)
         else:
-            self.subscriber = Subscriber(partial(self._hub.snapshot, self), batch=auth.batch)
+            self.subscriber = Subscriber(partial(self._hub.snapshot, self), batch=batch)
             self._authenticated.set()
 
     def _look(self, *, looks: bool) -> None:

@@ -273,6 +273,10 @@ class MemoryPasswords:
         if digest is None or digest.removeprefix("weak ") not in known:
             raise Unauthenticated
 
+    def kind(self, digest: str | None) -> str:
+        """See `PasswordHasher`."""
+        return "weak" if digest is not None and self.needs_rehash(digest) else "memory"
+
     def needs_rehash(self, digest: str) -> bool:
         """See `PasswordHasher`; a digest after `weak ` does."""
         return digest.startswith("weak ")

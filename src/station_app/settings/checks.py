@@ -19,6 +19,32 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=str)
 
 SECRET_BYTES: Final = 32  # at least; HS256 wants a key as long as its digest (RFC 7518 §3.2)
+DIVERSE: Final = 5  # different characters at least
+# What stands in the examples of others, jwt.io's first; by chance a random secret holds none of them.
+KNOWN: Final = (
+    "atleast256bits",
+    "your256bit",
+    "yoursecret",
+    "yoursuper",
+    "yourjwt",
+    "supersecret",
+    "topsecret",
+    "mysecret",
+    "jwtsecret",
+    "secretkey",
+    "secrethere",
+    "defaultsecret",
+    "devsecret",
+    "changeme",
+    "changethis",
+    "changein",
+    "replaceme",
+    "replacethis",
+    "placeholder",
+    "insecure",
+    "development",
+    "donotuse",
+)
 MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 POSTGRES: Final = "postgresql+asyncpg"
 _TRUTHS: Final = {
@@ -110,6 +136,9 @@ def secret(text: str) -> Secret:
         raise Unfit(f"is too short: a secret has at least {SECRET_BYTES} bytes; `openssl rand -hex 32` makes one")
     if not text.isascii() or " " in text:
         raise Unfit("has to be of ASCII characters without spaces")
+    letters = "".join(character for character in text.lower() if character.isalnum())
+    if len(set(text)) < DIVERSE or any(known in letters for known in KNOWN):
+        raise Unfit("is an example that everybody knows: `openssl rand -hex 32` makes one of your own")
     return Secret(text)
 
 

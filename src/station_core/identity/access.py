@@ -4,7 +4,7 @@ import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from station_core.audit.model import DONE, NOTHING, STRANGER, Action, Deed, Subject, SubjectKind
+from station_core.audit.model import DONE, NOTHING, STRANGER, SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.errors import RateLimited, RegistrationClosed, Unauthenticated, Unavailable
 from station_core.identity.errors import SyncOverdue
 from station_core.identity.model import Claims, Login, Principal, Role, Session
@@ -101,36 +101,19 @@ class AccessService:
         of them (see `Attempts`); `SyncOverdue` for a right one that the cloud hasn't confirmed for too long.
         """
         user = whom = self._residents.named(email)
-        if user is not None and user.disabled:
-            user = None
-        detail: Mapping[str, Value] = NOTHING if peer is None else {"peer": peer}
-        try:
-            known_by = await self.prove(user, password, account=email, peer=peer)
-        except (Unauthenticated, RateLimited) as refusal:
-            # Whom nobody knows isn't named: it may be a password that was typed into the wrong field.
-            subject = Subject(kind=SubjectKind.USER) if whom is None else whom.subject
-            self._audit.note(self._deed(STRANGER, Action.LOGIN, subject, detail, result=refusal.code))
-            raise
-        assert user is not None  # nobody proves to be nobody
-        try:
-            check_confirmed(user, known_by, at=self._residents.time.now())
-        except SyncOverdue as refusal:
-            self._audit.note(self._deed(user.actor, Action.LOGIN, user.subject, detail, result=refusal.code))
-            raise
-        better = await self._better(password, known_by) if known_by == user.password_hash else None
-        opening, refresh = self.opening(user, device=device, user_agent=user_agent)
-        async with self._residents.one_at_a_time:
-            present = self._residents.user(user.id)
-            if present is None or present.disabled or known_by not in digests(present):
-                raise Unauthenticated  # the user was disabled, or the password reset, while this one was verified
-            if better is not None:
-                await self._store.rehash(user.id, better)
-                self._residents.rehashed(user.id, better)
-            deed = self._deed(present.actor, Action.LOGIN, present.subject, detail)
-            await self._store.open_session(opening, deed=deed)
-            self._residents.forget_expired()
-            self._residents.goes_on(opening.session)
-        return self.granted(present, opening.session, refresh)
+        while True:
+            if user is not None and user.disabled:
+                user = None
+            known_by = await self._shown(user, password, account=email, peer=peer, whom=whom)
+            assert user is not None  # as there
+            better = await self._better(password, known_by) if known_by == user.password_hash else None
+            async with self._residents.one_at_a_time:
+                user = self._residents.user(user.id)
+                if user is not None and not user.disabled and known_by in digests(user):
+                    opening, refresh = self.opening(user, device=device, user_agent=user_agent)
+                    await self._admit(user, opening, _from(peer), better)
+                    return self.granted(user, opening.session, refresh)
+            # Meanwhile the user was disabled, or the password reset, or its digest made better: it's judged anew.
 
     async def prove(self, user: User | None, password: str, *, account: str, peer: str | None) -> str:
         """Which of the user's digests it's the password of; raise as `login` does, for nobody too, and as late."""
@@ -175,6 +158,12 @@ class AccessService:
                 deed = self._deed(user.actor, action, self.subject_of(session))
             await self._store.close_session(session_id, deed=deed)
             self._residents.ended(session_id)
+
+    async def log_out_by(self, refresh_token: str) -> None:
+        """End the session that could go on by this token; where none can, what is asked for is so."""
+        with contextlib.suppress(Unauthenticated):
+            login = await self.refresh(refresh_token)
+            await self.log_out(self.verify(login.access_token).session_id)
 
     def subject_of(self, session: Session) -> Subject:
         """A session as what something is done to."""
@@ -242,14 +231,48 @@ class AccessService:
     ) -> Deed:
         return Deed(actor=actor, action=action, subject=subject, result=result, at=self._clock.now(), detail=detail)
 
+    async def _shown(
+        self, user: User | None, password: str, *, account: str, peer: str | None, whom: User | None
+    ) -> str:
+        """By which digest this user gets in; who doesn't is on record, *whom* they called themselves too."""
+        try:
+            known_by = await self.prove(user, password, account=account, peer=peer)
+            assert user is not None  # nobody proves to be nobody
+            check_confirmed(user, known_by, at=self._residents.time.now())
+        except (Unauthenticated, RateLimited, SyncOverdue) as refusal:
+            # Whom nobody knows isn't named: it may be a password that was typed into the wrong field.
+            subject = Subject(kind=SubjectKind.USER) if whom is None else whom.subject
+            actor = whom.actor if whom is not None and isinstance(refusal, SyncOverdue) else STRANGER
+            self._audit.note(self._deed(actor, Action.LOGIN, subject, _from(peer), result=refusal.code))
+            raise
+        return known_by
+
     async def _matching(self, password: str, known: Sequence[str]) -> str:
         for digest in known:
             with contextlib.suppress(Unauthenticated):
                 await self._passwords.verify(password, digest)
                 return digest
-        if not known:
-            await self._passwords.verify(password, None)
+        # The same work for everybody: also that of digests of a kind that others have.
+        tried = {self._passwords.kind(digest) for digest in known}
+        others = {self._passwords.kind(digest): digest for user in self._residents.all() for digest in digests(user)}
+        for kind, other in {**others, self._passwords.kind(None): None}.items():
+            if kind not in tried:
+                with contextlib.suppress(Unauthenticated):
+                    await self._passwords.verify(password, other)
         raise Unauthenticated
+
+    async def _admit(self, user: User, opening: Opening, detail: Mapping[str, Value], better: str | None) -> None:
+        self._residents.forget_expired()
+        for session in self._residents.surplus(user.id):
+            deed = self._deed(SYSTEM, Action.SESSION_END, self.subject_of(session), {"reason": "too_many"})
+            await self._store.close_session(session.id, deed=deed)
+            self._residents.ended(session.id)
+        if better is not None:
+            await self._store.rehash(user.id, better)
+            self._residents.rehashed(user.id, better)
+        deed = self._deed(user.actor, Action.LOGIN, user.subject, detail)
+        await self._store.open_session(opening, deed=deed)
+        self._residents.goes_on(opening.session)
 
     async def _better(self, password: str, digest: str) -> str | None:
         """A better digest of the password, where there is one; nobody stays outside for want of it."""
@@ -259,6 +282,10 @@ class AccessService:
             return await self._passwords.hash(password)
         except (RateLimited, Unavailable):
             return None
+
+
+def _from(peer: str | None) -> Mapping[str, Value]:
+    return NOTHING if peer is None else {"peer": peer}
 
 
 def _label(text: str | None) -> str | None:

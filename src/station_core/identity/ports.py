@@ -145,6 +145,10 @@ class PasswordHasher(Protocol):
         """Raise `Unauthenticated` unless it's the password; None (no such user) takes as long as a wrong password."""
         ...
 
+    def kind(self, digest: str | None) -> str:
+        """By what it's verified: digests of one kind take the same time; None is nobody's."""
+        ...
+
     def needs_rehash(self, digest: str) -> bool:
         """Whether `hash` would make a better digest of the same password: another kind, or other costs."""
         ...

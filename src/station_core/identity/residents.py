@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from station_core.identity.reconciling import Reconciliation
 
 SESSION_FOR: Final = timedelta(days=30)  # a session that isn't refreshed for so long ends
+MOST_SESSIONS: Final = 100  # of one user: who logs in every minute instead of refreshing fills no memory
 
 
 class Residents:
@@ -153,10 +154,6 @@ class Residents:
         """The session of this id, unless it was ended."""
         return self._sessions.get(session_id)
 
-    def sessions(self) -> Sequence[Session]:
-        """All that weren't ended."""
-        return list(self._sessions.values())
-
     def goes_on(self, session: Session) -> None:
         """The store holds this session, as this."""
         self._sessions[session.id] = session
@@ -168,6 +165,15 @@ class Residents:
     def seen(self, session: Session) -> Session:
         """The session with the hour of its last use, which the store knows only to the refresh."""
         return replace(session, used_at=max(session.used_at, self._used_at.get(session.id, session.used_at)))
+
+    def surplus(self, user_id: str) -> Sequence[Session]:
+        """Those of a user's sessions that have to end before one more begins: they weren't used for longest."""
+        mine = sorted(map(self.seen, self.sessions_of(user_id)), key=lambda session: session.used_at)
+        return mine[: max(0, len(mine) + 1 - MOST_SESSIONS)]
+
+    def sessions_of(self, user_id: str) -> Sequence[Session]:
+        """A user's own."""
+        return [session for session in self._sessions.values() if session.user_id == user_id]
 
     def ended(self, session_id: str) -> None:
         """The store holds this session no more."""

@@ -41,7 +41,7 @@ class Sessions:
 
     def of(self, principal: Principal) -> Sequence[Session]:
         """One's own, the last used first."""
-        mine = [self._residents.seen(s) for s in self._residents.sessions() if s.user_id == principal.user.id]
+        mine = [self._residents.seen(session) for session in self._residents.sessions_of(principal.user.id)]
         return sorted(mine, key=lambda session: session.used_at, reverse=True)
 
     async def end(self, principal: Principal, session_id: str) -> None:

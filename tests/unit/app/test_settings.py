@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROTOCOLS = Path(__file__).parents[3] / "docs" / "protocols.md"
-LONG = "c" * 32
+LONG = "canary" * 6
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_all_can_be_given_at_once(load: Callable[..., Settings], tmp_path: Path)
         BLE_CHARACTERISTIC_UUID="85e4cb5a-4718-47e3-b363-b2d82655ee1f",
         BLE_TRANSPORT="Virtual",
         JWT_SECRET=LONG,
-        AGENT_TOKEN="d" * 40,
+        AGENT_TOKEN="agent-" * 7,
         LOG_LEVEL="DEBUG",
         LOG_FORMAT="json",
     )

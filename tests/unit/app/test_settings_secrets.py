@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -109,6 +110,32 @@ def test_a_secret_that_is_too_short_or_unfit_stops_the_start(
     with pytest.raises(SettingInvalid, match=rf"^STATION_{name} (is too short|has to be of ASCII)") as refused:
         load(**{name: value})
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "AGENT_TOKEN"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a-string-secret-at-least-256-bits-long",
+        "your-256-bit-secret-your-256-bit-secret",
+        "your_super_secret_jwt_key_here_0123456789",
+        "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME",
+        "dev-secret-change-in-production-please",
+        "0" * 64,
+        "abcd" * 16,
+    ],
+)
+def test_a_secret_that_everybody_knows_stops_the_start(load: Callable[..., Settings], name: str, value: str) -> None:
+    with pytest.raises(
+        SettingInvalid, match=rf"^STATION_{name} is an example that everybody knows: `openssl"
+    ) as refused:
+        load(**{name: value})
+    assert value not in str(refused.value)
+
+
+def test_what_chance_makes_is_known_to_nobody(load: Callable[..., Settings]) -> None:
+    for _ in range(200):
+        load(JWT_SECRET=secrets.token_urlsafe(32), AGENT_TOKEN=secrets.token_hex(16))
 
 
 def test_secrets_show_nowhere(load: Callable[..., Settings]) -> None:

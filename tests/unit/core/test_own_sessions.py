@@ -13,6 +13,7 @@ from station_adapters.memory.identity import MemoryPasswords
 from station_core.errors import Forbidden, Malformed, NotFound, RateLimited, Unauthenticated, Unavailable
 from station_core.identity.events import AccessChanged
 from station_core.identity.model import Role
+from station_core.identity.residents import MOST_SESSIONS
 from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 
 if TYPE_CHECKING:
@@ -202,6 +203,35 @@ async def test_a_login_makes_a_weak_digest_a_good_one_and_ends_nothing(
     await login(home)
 
 
+async def test_of_many_who_log_in_at_once_with_a_weak_digest_all_get_in(
+    ports: MemoryPorts, home: Home, owner: Login
+) -> None:
+    digest = await weak(ports, home)
+
+    logins = await asyncio.gather(*(login(home) for _ in range(20)))
+
+    assert not any(refused(home, one.access_token) for one in logins)
+    assert await kept(ports) == digest.removeprefix("weak ")
+
+
+async def test_the_session_that_was_not_used_for_longest_ends_where_there_are_too_many(
+    ports: MemoryPorts, home: Home, owner: Login
+) -> None:
+    await home.accounts.add(email=BOB, password=OTHER, role=Role.MEMBER)
+    bob = await home.access.login(email=BOB, password=OTHER)
+    ports.clock.leap(1)
+    logins = []
+    for _ in range(MOST_SESSIONS):
+        home.access.verify(owner.access_token)
+        logins.append(await login(home))
+        ports.clock.leap(1)
+
+    assert [refused(home, one.access_token) for one in logins] == [True] + [False] * (MOST_SESSIONS - 1)
+    assert not refused(home, owner.access_token)
+    assert not refused(home, bob.access_token)
+    assert len((await ports.identities.load()).sessions) == MOST_SESSIONS + 1
+
+
 @pytest.mark.parametrize("error", [RateLimited, Unavailable])
 async def test_nobody_stays_outside_for_want_of_a_better_digest(
     ports: MemoryPorts, home: Home, owner: Login, error: type[Exception]
@@ -219,3 +249,39 @@ async def test_nobody_stays_outside_for_want_of_a_better_digest(
     await login(home)
 
     assert await kept(ports) == digest
+
+
+class Watched(MemoryPasswords):
+    """Writes down what it was asked to verify by."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    async def verify(self, password: str, digest: str | None) -> None:
+        self.kinds.append(self.kind(digest))
+        await super().verify(password, digest)
+
+
+@pytest.mark.parametrize("who", [EMAIL, BOB, "nobody@home.example", "ben@home.example", "carl@home.example"])
+async def test_a_failed_login_is_the_same_work_whoever_it_was(ports: MemoryPorts, home: Home, who: str) -> None:
+    await home.access.register(email=EMAIL, password=PASSWORD)
+    await weak(ports, home)
+    for email in (BOB, "ben@home.example", "carl@home.example"):
+        await home.accounts.add(email=email, password=OTHER, role=Role.MEMBER)
+    await home.accounts.disable("ben@home.example")
+    home.residents.put(replace(home.accounts.user("carl@home.example"), password_hash=None))
+    watched = home.access._passwords = Watched()
+
+    with pytest.raises(Unauthenticated):
+        await home.access.login(email=who, password="wrong horse")
+
+    assert sorted(watched.kinds) == ["memory", "weak"]
+
+
+async def test_the_password_of_another_opens_nothing(ports: MemoryPorts, home: Home, owner: Login) -> None:
+    await weak(ports, home)
+    await home.accounts.add(email=BOB, password=OTHER, role=Role.MEMBER)
+
+    for who in (BOB, "nobody@home.example"):
+        with pytest.raises(Unauthenticated):
+            await home.access.login(email=who, password=PASSWORD)

@@ -178,3 +178,15 @@ async def test_who_was_verified_is_held_until_their_session_ends_or_their_role_c
     ports.clock.leap(SESSION_FOR.total_seconds())
 
     assert not home.access.holds(later)
+
+
+async def test_a_session_is_ended_by_its_refresh_token_and_one_that_opens_nothing_is_no_error(
+    home: Home, owner: Login
+) -> None:
+    other = await login(home)
+
+    for token in (owner.refresh_token, owner.refresh_token, "nobody's"):
+        await home.access.log_out_by(token)
+
+    assert refused(home, owner.access_token)
+    assert not refused(home, other.access_token)

@@ -200,3 +200,13 @@ async def test_a_digest_of_bcrypt_that_is_damaged_or_dear_is_nobodys(
         await Argon2Passwords().verify("U*U", digest)
 
     assert "damaged" in caplog.text
+
+
+async def test_digests_of_one_kind_are_those_that_take_the_same_work() -> None:
+    passwords = Argon2Passwords()
+    own = await passwords.hash("correct horse")
+
+    assert passwords.kind(own) == passwords.kind(None) == passwords.kind("garbage")
+    assert passwords.kind(PasswordHasher(time_cost=1, memory_cost=64).hash("correct horse")) != passwords.kind(own)
+    assert passwords.kind(FOREIGN) == passwords.kind(FOREIGN.replace("$2b$", "$2a$")) != passwords.kind(own)
+    assert passwords.kind(FOREIGN) != passwords.kind(FOREIGN.replace("$05$", "$06$"))

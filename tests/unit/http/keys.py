@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jwt
 
 from station_adapters.credentials.jwt import JwtAccessTokens
+from station_adapters.http.cookies import ACCESS
 from station_adapters.memory.home import MemoryPorts
 from station_core.identity.model import Claims, Role
 from tests.contract.http_rig import PASSWORD
@@ -46,9 +47,18 @@ class Locksmith:
         """What a request presents."""
         if credential == "none":
             return {}
+        if credential.startswith("cookie "):
+            return {"Cookie": f"{ACCESS}={await self.token(credential)}", "Origin": "http://station"}
         if credential == "device token":
             return {"X-Device-Token": await self.token(credential)}
         return {"Authorization": f"Bearer {await self.token(credential)}"}
+
+    async def auth(self, credential: str) -> tuple[dict[str, str], str | None]:
+        """What is said on a live socket, and the cookie that came with its handshake."""
+        token = await self.token(credential)
+        return (
+            ({"type": "auth"}, token) if credential.startswith("cookie ") else ({"type": "auth", "token": token}, None)
+        )
 
     async def token(self, credential: str) -> str:
         """What the credential consists of."""
@@ -67,7 +77,7 @@ class Locksmith:
 
     async def _of_a_person(self, credential: str) -> str:
         for role in Role:
-            if credential in {f"access token of an {role}", f"access token of a {role}"}:
+            if credential.endswith((f" of an {role}", f" of a {role}")):
                 return (await self._login(role)).access_token
         owner = await self._login(Role.OWNER)
         if credential == "refresh token as a bearer":

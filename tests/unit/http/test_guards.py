@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from station_adapters.http.callers import Callers
 from station_adapters.http.guards import guards_of
 from station_core.errors import Forbidden, Unauthenticated
 from station_core.identity.model import Role
@@ -34,7 +35,7 @@ async def passes(check: Check, **headers: str) -> bool:
 
 @pytest.fixture
 def guards(rig: HttpRig) -> Guards:
-    return guards_of(rig.home, lambda token: token == "the agent's")
+    return guards_of(rig.home, lambda token: token == "the agent's", Callers())
 
 
 @pytest.mark.parametrize("role", Role)

@@ -9,6 +9,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from station_adapters.http.app import create_app
+from station_adapters.http.callers import Callers
 from station_adapters.http.guards import guards_of
 from station_adapters.http.idempotency import BEARS_A_SECRET, WRITES, Attempt, key_in, repeatable
 from station_adapters.http.live import LiveHub
@@ -88,7 +89,7 @@ async def test_a_header_that_was_there_twice_comes_twice_again(rig: HttpRig, mon
 
 async def test_every_guard_of_people_lets_them_send_again(rig: HttpRig) -> None:
     home = rig.home
-    guards = guards_of(home, lambda _: True)
+    guards = guards_of(home, lambda _: True, Callers())
     again = repeatable(guards)
 
     differing = {

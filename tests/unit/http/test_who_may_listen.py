@@ -43,9 +43,9 @@ async def living() -> AsyncIterator[HttpRig]:
         telling.cancel()
 
 
-async def told(rig: HttpRig, *said: dict[str, Any]) -> Client:
+async def told(rig: HttpRig, *said: dict[str, Any], cookie: str | None = None) -> Client:
     """The client, when all was answered that it said and it went."""
-    client = Client(rig.home, rig.hub)
+    client = Client(rig.home, rig.hub, cookie)
     client.say([as_text(json.dumps(one).encode()) for one in said])
     client.say([GONE])
     async with asyncio.timeout(10):
@@ -60,8 +60,8 @@ def errors(client: Client) -> list[str]:
 @pytest.mark.parametrize("credential", CREDENTIALS)
 async def test_a_socket_is_open_to_those_whom_the_page_names(credential: str) -> None:
     async with living() as rig:
-        auth = {"type": "auth", "token": await Locksmith(rig).token(credential)}
-        client = await told(rig, auth, {"type": "ping"})
+        auth, cookie = await Locksmith(rig).auth(credential)
+        client = await told(rig, auth, {"type": "ping"}, cookie=cookie)
 
     if lets_in(MESSAGES["auth"], credential):
         assert (client.code, errors(client)) == (None, [])
@@ -76,8 +76,8 @@ async def test_a_socket_is_open_to_those_whom_the_page_names(credential: str) ->
 @pytest.mark.parametrize("message", [name for name in MESSAGES if name != "auth"])
 async def test_exactly_those_are_heard_whom_the_page_names(message: str, credential: str) -> None:
     async with living() as rig:
-        auth = {"type": "auth", "token": await Locksmith(rig).token(credential)}
-        client = await told(rig, auth, {"type": message})
+        auth, cookie = await Locksmith(rig).auth(credential)
+        client = await told(rig, auth, {"type": message}, cookie=cookie)
 
     who = MESSAGES[message]
     assert errors(client) == ([] if lets_in(who, credential) else [refusal(who, credential)[1]])
@@ -100,9 +100,8 @@ async def test_candidates_are_told_to_those_who_may_provision(credential: str) -
         await until(lambda: rig.ports.radio.scanning)
         rig.ports.radio.advertise(LAMP)
         await until(lambda: rig.home.lookout.candidates)
-        client = await told(
-            rig, {"type": "auth", "token": await keys.token(credential)}, {"type": "provisioning_start"}
-        )
+        auth, cookie = await keys.auth(credential)
+        client = await told(rig, auth, {"type": "provisioning_start"}, cookie=cookie)
 
     seen = [one["candidates"] for one in client.told if one["type"] == "snapshot"]
     seen += [one for one in client.told if one["type"].startswith("provisioning_candidate")]

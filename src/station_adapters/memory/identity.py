@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from station_adapters.memory.audit import Ledger
 from station_adapters.memory.digests import cloud_digest
@@ -111,11 +111,7 @@ class MemoryIdentityStore:
 
     async def rehash(self, user_id: str, password_hash: str) -> None:
         """See `IdentityStore`."""
-
-        def rehash() -> None:
-            self._users[user_id] = replace(self._known(user_id), password_hash=password_hash)
-
-        await self._atomic(rehash)
+        await self._atomic(lambda: self._become(user_id, password_hash=password_hash))
 
     async def add(self, user: User, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
@@ -189,11 +185,7 @@ class MemoryIdentityStore:
 
     async def enable(self, user_id: str, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
-
-        def enable() -> None:
-            self._users[user_id] = replace(self._known(user_id), disabled=False)
-
-        await self._atomic(enable, deed)
+        await self._atomic(lambda: self._become(user_id, disabled=False), deed)
 
     async def reconcile(self, change: Reconciliation, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""
@@ -210,6 +202,9 @@ class MemoryIdentityStore:
                 self._close_all(user_id)
 
         await self._atomic(reconcile, deed)
+
+    def _become(self, user_id: str, **changes: Any) -> None:
+        self._users[user_id] = replace(self._known(user_id), **changes)
 
     def _known(self, user_id: str) -> User:
         if user_id not in self._users:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import station_core.errors
+import station_core.identity.errors
 import station_core.provisioning.errors
 from station_core.errors import StationError
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from bleak.backends.bluezdbus.manager import _global_instances
 
+from station_adapters.ble.antenna import Antenna
 from station_adapters.ble.bridge import BridgeRadio
-from station_adapters.ble.radio import Antenna, Radio
+from station_adapters.ble.radio import Radio
 from station_adapters.ble.virtual import VirtualAir, VirtualRadio
 from tests.servers.bleak_bumble import backends
 from tests.servers.bluez import FakeBluez
@@ -107,7 +108,7 @@ async def bleak() -> AsyncIterator[BleRig]:
     async with Ether() as ether:
         scanner, client = backends(ether)
         antenna = Antenna(scanner=scanner, client=client, found_within=0.3)
-        yield EtherRig(Radio(antenna, service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC), ether)
+        yield EtherRig(Radio(lambda: antenna, service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC), ether)
 
 
 @asynccontextmanager
@@ -115,7 +116,9 @@ async def bluez() -> AsyncIterator[BleRig]:
     """By bleak's own backend for Linux."""
     async with system_bus() as bus, Ether() as ether, FakeBluez(ether, bus.address) as fake:
         yield EtherRig(
-            Radio(Antenna(found_within=0.3), service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC), ether, fake
+            Radio(lambda: Antenna(found_within=0.3), service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC),
+            ether,
+            fake,
         )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_adapters.ble import radio as radio_module
-from station_adapters.ble.radio import Antenna, Radio
+from station_adapters.ble import antenna as antenna_module
+from station_adapters.ble.antenna import Antenna
+from station_adapters.ble.radio import Radio
 from station_adapters.ble.virtual import Peripheral, Trouble
 from station_core.errors import RadioUnavailable
 from station_core.provisioning.errors import LinkLost, NotInRange
@@ -28,7 +29,10 @@ ADDRESS = "F0:F1:F2:F3:F4:F5"
 
 
 def radio(*, turn: float = 10.0) -> Radio:
-    return Radio(Antenna(turn=turn, found_within=0.3), service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC)
+    def antenna() -> Antenna:
+        return Antenna(turn=turn, found_within=0.3)
+
+    return Radio(antenna, service_uuid=SERVICE, characteristic_uuid=CHARACTERISTIC)
 
 
 def device(trouble: Trouble = Trouble.NONE) -> Peripheral:
@@ -153,7 +157,7 @@ async def test_a_scan_that_is_cancelled_while_bluetoothd_begins_it_leaves_none(b
 async def test_a_bluetoothd_that_never_answers_is_no_radio(
     bus: PrivateBus, ether: Ether, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(radio_module, "_SYSTEM_ANSWERS_WITHIN", 0.1)
+    monkeypatch.setattr(antenna_module, "_SYSTEM_ANSWERS_WITHIN", 0.1)
     async with FakeBluez(ether, bus.address) as bluetoothd, asyncio.timeout(PATIENCE):
         bluetoothd.quick.clear()
         with pytest.raises(RadioUnavailable):
@@ -179,7 +183,7 @@ async def test_a_device_that_bluetoothd_forgot_is_not_in_range_and_found_anew_by
 async def test_a_device_that_never_confirms_is_let_go(
     bus: PrivateBus, ether: Ether, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(radio_module, "WRITTEN_WITHIN", 0.1)
+    monkeypatch.setattr(antenna_module, "WRITTEN_WITHIN", 0.1)
     await ether.place(device(Trouble.NEVER_ANSWERS))
     over = radio()
     async with FakeBluez(ether, bus.address) as bluetoothd, asyncio.timeout(PATIENCE):
@@ -191,9 +195,9 @@ async def test_a_device_that_never_confirms_is_let_go(
 
 def test_a_write_ends_within_thirty_seconds() -> None:
     assert (
-        radio_module.FOUND_WITHIN
-        + radio_module.CONNECTED_WITHIN
-        + radio_module.WRITTEN_WITHIN
-        + radio_module.LET_GO_WITHIN
+        antenna_module.FOUND_WITHIN
+        + antenna_module.CONNECTED_WITHIN
+        + antenna_module.WRITTEN_WITHIN
+        + antenna_module.LET_GO_WITHIN
         < 30
     )

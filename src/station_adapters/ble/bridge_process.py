@@ -15,7 +15,8 @@ import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
 from station_adapters.ble.advert import Advertisement, Heard
-from station_adapters.ble.radio import Antenna, Mailbox
+from station_adapters.ble.antenna import Antenna
+from station_adapters.ble.radio import Mailbox
 from station_adapters.ble.wire import (
     ConnectAndWrite,
     Discovered,

@@ -55,7 +55,9 @@ def test_help_loads_nothing_that_only_a_station_needs() -> None:
 def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -> None:
     question = (
         "import sys\nfrom station_app.cli import main\nsys.argv = ['station', 'serve']\ntry: main()\n"
-        "except SystemExit: import station_app.container\nprint(*sys.modules)"
+        "except SystemExit: import station_app.container\n"
+        "from station_app.radio import radio\nfrom station_app.settings import load_settings\n"
+        "assert radio(load_settings({'STATION_BLE_TRANSPORT': 'bleak'}), None) is not None\nprint(*sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", question],

@@ -35,6 +35,6 @@ def radio(settings: Settings, air: VirtualAir) -> BleTransport | None:
 
 
 def _antenna() -> Antenna:
-    from station_adapters.ble.antenna import Antenna  # noqa: PLC0415  # bleak waits until somebody looks for a device
+    from station_adapters.ble.antenna import Antenna  # noqa: PLC0415  # bleak is dear to import: `Radio` does it in a thread
 
     return Antenna()

@@ -28,8 +28,8 @@ class Radio:
     """
     The `BleTransport` of the machine's own Bluetooth.
 
-    *antenna* is called at the first use, in a thread: importing bleak takes 4 MB and some
-    tenths of a second, and most homes look for a new device a few times a year.
+    *antenna* is called at the first use, in a thread: bleak takes some tenths of a second to import, in which the start
+    and everything else goes on.
     """
 
     def __init__(self, antenna: Callable[[], Antenna], *, service_uuid: str, characteristic_uuid: str) -> None:

@@ -125,6 +125,7 @@ async def operated(station: StationProcess, restored: Path, token: str) -> str:
         "RESTORED": str(restored),
         "STATION_DATA_DIR": str(station.folder / "data"),
         "DEVICE_TOKEN": token,
+        "TOKEN": station.token,
     }
     return "".join([await typed(block, station, **given) for block in of("docs/operating.md", "sh")])
 

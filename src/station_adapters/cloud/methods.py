@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from station_adapters.shapes.devices import DeviceOut, DeviceTypeOut, device_out, device_type_out
-from station_core.audit.model import Actor, ActorKind
+from station_core.audit.model import CLOUD
 from station_core.errors import Malformed
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from station_core.home import Home
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-CLOUD: Final = Actor(kind=ActorKind.CLOUD)
-"""Whoever holds the phone: the cloud has authenticated them and doesn't say who it is."""
 
 
 class Command(msgspec.Struct, rename="camel"):
@@ -55,6 +52,7 @@ def methods(home: Home) -> Mapping[str, Method]:
     async def send_command(params: Params) -> dict[str, str]:
         wanted = _read(params, Command)
         command = {"action": wanted.command} if isinstance(wanted.command, str) else wanted.command
+        # Whoever holds the phone: the cloud has authenticated them, and doesn't say who it is.
         await home.commands.send(wanted.device_id, command, actor=CLOUD)
         return {"status": "ok"}
 

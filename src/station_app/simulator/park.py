@@ -12,7 +12,7 @@ from station_app.simulator.models import MODELS, model_of
 from station_core.errors import SettingInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 VERSIONS: Final = ("1.4.0", "1.4.2", "1.5.0")
 CHIPS: Final = ("esp32", "esp32-c3", "esp32-s3")
@@ -73,11 +73,3 @@ def _allotted(count: int, mix: Mapping[str, float]) -> list[str]:
     for kind in sorted(exact, key=lambda kind: whole[kind] - exact[kind])[:left]:
         whole[kind] += 1
     return [kind for kind, number in whole.items() for _ in range(number)]
-
-
-def by_type(makes: Sequence[Make]) -> dict[str, int]:
-    """How many there are of each type."""
-    counts = dict.fromkeys(MODELS, 0)
-    for make in makes:
-        counts[make.type] += 1
-    return {kind: number for kind, number in counts.items() if number}

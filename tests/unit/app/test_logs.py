@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,20 +11,10 @@ from station_app.masking import DEEPEST, masked
 from station_core.correlation import request_id
 from station_core.errors import Malformed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiIxIn0.c2lnbmF0dXJl"
 CANARY = "tweety"
 
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

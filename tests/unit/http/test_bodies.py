@@ -11,8 +11,6 @@ from station_adapters.http.bodies import decode
 from station_adapters.http.schemas import DeviceIn, DevicePatch, StateIn
 from station_core.errors import Malformed
 
-GOOD = {"externalId": "lamp", "name": "Lamp", "type": "light"}
-
 
 @pytest.mark.parametrize(
     ("raw", "says"),

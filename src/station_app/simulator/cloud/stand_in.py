@@ -210,10 +210,6 @@ class StationLink:
         """Read nothing any more, and so answer no ping."""
         self._connection.transport.pause_reading()
 
-    def listen_again(self) -> None:
-        """The end of that."""
-        self._connection.transport.resume_reading()
-
     async def close(self, code: int = 1000) -> None:
         """End it with a goodbye."""
         await self._connection.close(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +11,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, Operation, Parameter, Schema, SecurityScheme
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import ReceiveRoutePlugin
 
+from station_adapters.http.cookies import ACCESS
 from station_adapters.http.errors import PROBLEM_JSON, Problem
+from station_adapters.http.idempotency import WRITES
 from station_core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from station_adapters.http.guards import Guards
 
 PERSON: Final = "person"
+COOKIE: Final = "cookie"
 DEVICE: Final = "device"
 AGENT: Final = "agent"
 SCHEMES: Final = {
@@ -33,7 +37,13 @@ SCHEMES: Final = {
         type="http",
         scheme="bearer",
         bearer_format="JWT",
-        description="The accessToken of a login or a refresh; pages of the station's own may leave it to its cookie.",
+        description="The accessToken of a login or a refresh.",
+    ),
+    COOKIE: SecurityScheme(
+        type="apiKey",
+        name=ACCESS,
+        security_scheme_in="cookie",
+        description="The cookie of a login or a refresh; a change has to come from a page of the station's own.",
     ),
     DEVICE: SecurityScheme(
         type="apiKey",
@@ -46,16 +56,36 @@ SCHEMES: Final = {
 """The credentials of docs/protocols.md §4, "Who asks"."""
 
 
-MAYBE_A_PERSON: Final[list[SecurityRequirement]] = [{PERSON: []}, {}]
+A_PERSON: Final[list[SecurityRequirement]] = [{PERSON: []}, {COOKIE: []}]
+MAYBE_A_PERSON: Final[list[SecurityRequirement]] = [*A_PERSON, {}]
 """Of routes that ask for a credential only sometimes."""
 
 _UNREAD: Final = frozenset({"scope", "request"})
 """Parameters of handlers by which nothing of the input is checked."""
 
 
+KEY: Final = Parameter(
+    name="Idempotency-Key",
+    param_in="header",
+    required=False,
+    schema=Schema(type=OpenAPIType.STRING, min_length=1),
+    description="A quoted string of 1 to 255 printable ASCII characters; a request is done once under it.",
+)
+
+
+@dataclass
+class Repeatable(Operation):
+    """A write that may be sent again."""
+
+    def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or ()), KEY]
+
+
 class Terms(ReceiveRoutePlugin):
     """
-    Says of each route which credential it asks for, as its guard has it, and how it refuses; nobody has to remember to.
+    Says of each route which credential its guard asks for, how it refuses, and whether it may be sent again.
+
+    Nobody has to remember to.
 
     A check that is none of the guards themselves asks for a person, sometimes.
     """
@@ -71,6 +101,8 @@ class Terms(ReceiveRoutePlugin):
             if isinstance(handler, HTTPRouteHandler):
                 check = handler.resolve_before_request()
                 handler.security = handler.security or self._security(check)
+                if check in self._people and not WRITES.isdisjoint(handler.http_methods):
+                    handler.operation_class = Repeatable
                 handler.responses = {
                     status: ResponseSpec(
                         data_container=Problem,
@@ -85,7 +117,7 @@ class Terms(ReceiveRoutePlugin):
         if check is None:
             return None
         if check in self._people:
-            return [{PERSON: []}]
+            return A_PERSON
         scheme = self._schemes.get(check)
         return MAYBE_A_PERSON if scheme is None else [{scheme: []}]
 

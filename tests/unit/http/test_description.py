@@ -8,7 +8,9 @@ from typing import Any, Final
 import pytest
 
 from station_adapters.http.app import create_app
-from station_adapters.http.description import AGENT, DEVICE, MAYBE_A_PERSON, PERSON, SCHEMES
+from station_adapters.http.cookies import ACCESS
+from station_adapters.http.description import A_PERSON, AGENT, DEVICE, MAYBE_A_PERSON, SCHEMES
+from station_adapters.http.idempotency import KEY, WRITES
 from station_adapters.http.live import LiveHub
 from station_adapters.memory.home import MemoryPorts
 from tests.unit.http.access import PEOPLE, ROUTES, _table
@@ -37,7 +39,9 @@ def wanted(route: str) -> list[dict[str, list[str]]] | None:
         return None
     if "anybody" in more:
         return MAYBE_A_PERSON
-    [scheme] = {PERSON if name in PEOPLE else {"device": DEVICE, "agent": AGENT}[name] for name in ROUTES[route]}
+    if PEOPLE & set(ROUTES[route]):
+        return A_PERSON
+    [scheme] = {{"device": DEVICE, "agent": AGENT}[name] for name in ROUTES[route]}
     return [{scheme: []}]
 
 
@@ -53,6 +57,16 @@ def test_every_route_but_that_of_the_figures_is_described() -> None:
 def test_every_credential_that_is_named_is_described() -> None:
     assert set(DOCUMENT["components"]["securitySchemes"]) == set(SCHEMES)
     assert DOCUMENT["components"]["securitySchemes"]["device"]["name"] == "X-Device-Token"
+    assert DOCUMENT["components"]["securitySchemes"]["cookie"]["name"] == ACCESS
+
+
+@pytest.mark.parametrize("route", OPERATIONS)
+def test_the_writes_of_people_take_a_key_to_be_sent_again(route: str) -> None:
+    operation = OPERATIONS[route]
+    keys = [one for one in operation.get("parameters", []) if one["name"].lower() == KEY.decode()]
+
+    assert len(keys) == (operation.get("security") == A_PERSON and route.partition(" ")[0] in WRITES)
+    assert all(key["in"] == "header" and not key["required"] for key in keys)
 
 
 @pytest.mark.parametrize("route", OPERATIONS)
@@ -63,5 +77,5 @@ def test_a_route_tells_how_it_refuses(route: str) -> None:
 
     assert {name for answer in refusals.values() for name in answer["content"]} == {"application/problem+json"}
     assert ("401" in refusals) is (security is not None)
-    assert ("403" in refusals) is (security == [{PERSON: []}] and "member" not in ROUTES[route])
+    assert ("403" in refusals) is (security == A_PERSON and "member" not in ROUTES[route])
     assert ("413" in refusals) is ("requestBody" in operation)

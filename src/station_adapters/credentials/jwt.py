@@ -10,6 +10,7 @@ import jwt
 import msgspec
 
 from station_core.errors import SettingInvalid, Unauthenticated
+from station_core.identity.access import ACCESS_FOR
 from station_core.identity.model import Claims, Role
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class JwtAccessTokens:
         """See `AccessTokens`."""
         claims = self._claims(token)
         if claims.expires_at <= at or claims.issued_at > at + STEP:
+            raise Unauthenticated
+        if claims.expires_at - claims.issued_at > ACCESS_FOR:  # signed by our key, but never by us
             raise Unauthenticated
         return claims
 

@@ -175,6 +175,11 @@ def test_a_token_from_the_future_holds_a_minute_ahead_and_no_more() -> None:
     assert refused(token({**ahead, "iat": IAT + 61}))
 
 
+def test_a_token_that_holds_longer_than_ours_do_is_refused() -> None:
+    assert refused(token({**PAYLOAD, "iat": IAT, "exp": IAT + 901}))
+    assert refused(token({**PAYLOAD, "iat": IAT, "exp": IAT + 30 * 365 * 86_400}))
+
+
 def test_a_token_is_judged_by_the_time_it_is_asked_about() -> None:
     long_ago = datetime(1990, 1, 1, tzinfo=UTC)
     then = int(long_ago.timestamp())

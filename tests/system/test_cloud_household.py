@@ -108,6 +108,26 @@ async def test_a_member_logs_in_on_the_lan_without_the_cloud_and_is_out_once_it_
     assert status["mode"] == "authenticated"
 
 
+async def test_the_phone_s_command_reaches_the_device_and_an_invitation_the_cloud(tmp_path: Path) -> None:
+    async with clouded(tmp_path) as (station, cloud):
+        lamp = await station.add("lamp-1")
+        async with fleet_at(station, station.mqtt_port, [lamp]):
+            answer = await cloud.link.call("device.command", {"deviceId": lamp["id"], "command": "turn_on"})
+            async with asyncio.timeout(WITHIN):
+                while (await station.device(lamp["id"]))["lastKnownState"].get("on") is not True:
+                    await asyncio.sleep(0.05)
+            refused = await cloud.link.call("device.command", {"deviceId": "nobody", "command": "turn_on"})
+            who = {"email": "eve@x.example", "role": "member"}
+            invited = await station.call("POST", "/api/user-management/invites", json=who)
+            async with asyncio.timeout(WITHIN):
+                await cloud.until(lambda: cloud.heard["member.invited"] > 0)
+            await cloud.until(lambda: cloud.heard["device.commandSent"] > 0)
+
+    assert answer["result"] == {"status": "ok"}
+    assert refused["error"]["data"]["code"] == "device_unknown"
+    assert invited.status_code == 201
+
+
 async def test_a_station_that_is_given_up_tells_its_devices_ends_with_0_and_begins_anew(tmp_path: Path) -> None:
     async with clouded(tmp_path) as (station, cloud):
         devices = [await station.add(name) for name in DEVICES]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.cloud.letters import Waiting, state_id, state_letter, tells
 from station_core.devices.events import DeviceStateChanged
 from station_core.errors import StoreFull, StoreUnavailable
+from station_core.identity.events import Invited
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -64,7 +65,7 @@ class NewsDesk:
                 self._behind.extend(self._news.take())
 
     async def look(self) -> None:
-        """Send also what nobody tells of, until cancelled: invites, the last that a removed device did."""
+        """Send also what nobody tells of, until cancelled: the last that a removed device did."""
         while True:
             await self._clock.sleep(LOOK_EVERY)
             await self._sender.room()
@@ -91,6 +92,9 @@ class NewsDesk:
         self._counts["superseded"] += before - len(newest)
 
     async def _tell(self, event: Event) -> None:
+        if isinstance(event, Invited):
+            await self._tell_up_to(None)
+            return
         if tells(event) not in self._outbox.active:
             return
         if not isinstance(event, DeviceStateChanged):

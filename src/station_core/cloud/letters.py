@@ -18,6 +18,7 @@ from station_core.devices.events import (
     DeviceStateTransition,
     DeviceStatusChanged,
 )
+from station_core.identity.events import Invited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,8 +179,8 @@ _CHANNELS: Final[Mapping[type[Event], EventChannel]] = MappingProxyType(
 )
 
 
-HEARD: Final = tuple(_CHANNELS)
-"""The events that the cloud may hear of."""
+HEARD: Final[tuple[type[Event], ...]] = (*_CHANNELS, Invited)
+"""The events that the cloud may hear of; of an invitation in no channel."""
 
 
 def _of(

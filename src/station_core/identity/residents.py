@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.audit.model import ActorKind
 from station_core.clock import SteadyTime
 from station_core.errors import NotFound, Unauthenticated
-from station_core.identity.events import AccessChanged
+from station_core.identity.events import AccessChanged, Invited
 from station_core.identity.policy import require_station_role
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class Residents:
         folded = invite.email.casefold()
         self._invites = {one.id: one for one in self._invites.values() if one.email.casefold() != folded}
         self._invites[invite.id] = invite
+        self._bus.publish([Invited(invite_id=invite.id, timestamp=invite.sent_at)])
 
     def uninvited(self, invite_id: str) -> None:
         """The store holds this invitation no more."""

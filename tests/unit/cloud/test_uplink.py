@@ -10,6 +10,7 @@ from station_adapters.cloud import backlog
 from station_adapters.memory.clock import settled
 from station_adapters.memory.home import MemoryPorts
 from station_core.audit.model import SYSTEM
+from station_core.identity.model import Role
 from tests.unit.cloud.line import FakeLine, carried, claimed, press, presses, shine, waiting
 
 
@@ -43,6 +44,18 @@ async def test_what_happens_goes_up_at_once_and_in_order() -> None:
     assert all("late" not in one.params for one in line.heard)
     assert line.heard[-1].params == {"deviceId": lamp.id, "deviceName": "Lamp", "eventId": line.ids[-1]}
     assert len(set(line.ids)) == 9
+
+
+async def test_an_invitation_goes_up_at_once_whatever_the_channels() -> None:
+    ports = MemoryPorts()
+    line = FakeLine()
+    async with claimed(ports) as home, carried(home, line):
+        await home.outbox.activate(frozenset())
+        await home.invites.invite(email="bob@example.org", role=Role.MEMBER)
+        await settled(100)
+
+    assert [one.method for one in line.heard] == ["member.invited"]
+    assert line.heard[0].params["email"] == "bob@example.org"
 
 
 async def test_an_event_bears_the_id_of_its_activity() -> None:

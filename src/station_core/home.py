@@ -228,8 +228,8 @@ class Home:
             randomness=randomness,
             station_id=station_id,
         )
-        self.cloud = CloudBoard(claim=self.claim, clock=clock)
         self.outbox: Outbox = NoOutbox() if outbox is None else outbox
+        self.cloud = CloudBoard(claim=self.claim, outbox=self.outbox, clock=clock)
         self.channels = Channels(self.outbox)
         self.outbox_bounds = OutboxBounds(outbox=self.outbox, board=self.cloud, clock=clock)
         self.reset = StationReset(

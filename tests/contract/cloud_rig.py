@@ -17,6 +17,7 @@ from station_app.simulator.cloud.record import Record
 from station_app.simulator.cloud.stand_in import StandInCloud
 from station_core.cloud.claim import Claim
 from station_core.cloud.liaison import Liaison
+from station_core.cloud.nowhere import NoOutbox
 from station_core.cloud.status import CloudBoard, Mode
 from station_core.errors import DeviceUnknown
 from station_core.events import EventBus
@@ -57,7 +58,7 @@ class StationEnd:
         self.store = MemoryCloudStore()
         self.health = Health(EventBus(), self.clock)
         self.claim = Claim(store=self.store, clock=self.clock, randomness=MemoryRandomness(), station_id=CHIP_ID)
-        self.board = CloudBoard(claim=self.claim, clock=self.clock)
+        self.board = CloudBoard(claim=self.claim, outbox=NoOutbox(), clock=self.clock)
         self.liaison = Liaison(
             claim=self.claim,
             board=self.board,

@@ -87,6 +87,6 @@ async def test_everybody_of_the_household_may_see_how_the_link_is(rig: HttpRig) 
         "lastError": None,
         "reconnects": 0,
         "oldestUnsent": None,
-        "activeChannels": [],
+        "activeChannels": ["automation", "command", "event", "lifecycle", "state", "status", "transition"],
         "claimedAt": AT,
     }

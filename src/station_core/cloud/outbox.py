@@ -68,7 +68,7 @@ def falling(sizes: Sequence[tuple[int, int]], least: Held) -> list[int]:
 
 
 class OutboxBounds:
-    """Keeps what waits within its bounds, and tells the board of it; `dropped` counts by rank what had to give way."""
+    """Keeps what waits within bounds, tells the board since when it does; `dropped` counts by rank what gave way."""
 
     def __init__(self, *, outbox: Outbox, board: CloudBoard, clock: Clock, bounds: Bounds = BOUNDS) -> None:
         self._outbox = outbox
@@ -89,5 +89,4 @@ class OutboxBounds:
             if not self.dropped:
                 log.warning("too much waits for the cloud: the least of it is dropped from now on")
             self.dropped.update(fallen)
-        self._board.active_channels = sorted(self._outbox.active)
         self._board.oldest_unsent = await self._outbox.oldest()

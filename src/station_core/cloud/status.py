@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from station_core.clock import Clock
     from station_core.cloud.claim import Claim
+    from station_core.cloud.ports import Outbox
 
 
 class Mode(StrEnum):
@@ -56,8 +57,9 @@ class CloudStatus:
 class CloudBoard:
     """Where the parts of the link write how they are, each its own, and anybody reads the whole."""
 
-    def __init__(self, *, claim: Claim, clock: Clock) -> None:
+    def __init__(self, *, claim: Claim, outbox: Outbox, clock: Clock) -> None:
         self._claim = claim
+        self._outbox = outbox
         self._clock = clock
         self._mode = Mode.NO_CLOUD
         self._since = clock.now()
@@ -65,7 +67,6 @@ class CloudBoard:
         self.last_error: str | None = None
         self.reconnects = 0
         self.oldest_unsent: datetime | None = None
-        self.active_channels: Sequence[str] = ()
 
     @property
     def mode(self) -> Mode:
@@ -89,6 +90,6 @@ class CloudBoard:
             last_error=self.last_error,
             reconnects=self.reconnects,
             oldest_unsent=self.oldest_unsent,
-            active_channels=tuple(self.active_channels),
+            active_channels=tuple(sorted(self._outbox.active)),
             claimed_at=None if config is None else config.claimed_at,
         )

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from station_adapters.memory.clock import NEW_YEAR, MemoryClock, MemoryRandomness
 from station_adapters.memory.cloud import MemoryCloudStore
+from station_adapters.memory.outbox import MemoryOutbox
+from station_core.cloud.channels import EventChannel
 from station_core.cloud.claim import Claim
 from station_core.cloud.model import ClaimCode
 from station_core.cloud.status import CloudBoard, CloudStatus, Mode
@@ -22,10 +24,10 @@ SILENT = CloudStatus(
 
 
 async def test_the_board_shows_what_its_parts_wrote() -> None:
-    clock = MemoryClock()
-    claim = Claim(store=MemoryCloudStore(), clock=clock, randomness=MemoryRandomness(), station_id="box-1")
+    clock, outbox = MemoryClock(), MemoryOutbox()
+    claim = Claim(store=MemoryCloudStore(outbox), clock=clock, randomness=MemoryRandomness(), station_id="box-1")
     await claim.load()
-    board = CloudBoard(claim=claim, clock=clock)
+    board = CloudBoard(claim=claim, outbox=outbox, clock=clock)
     first = board.status
     await clock.advance(60)
     await claim.claimed("the token", by=claim.standing)
@@ -36,7 +38,7 @@ async def test_the_board_shows_what_its_parts_wrote() -> None:
     board.last_error = "it was away"
     board.reconnects = 3
     board.oldest_unsent = NEW_YEAR
-    board.active_channels = ["state"]
+    await outbox.activate(frozenset({EventChannel.STATE}))
 
     minute = NEW_YEAR + timedelta(seconds=60)
     assert first == SILENT

@@ -9,6 +9,7 @@ from station_adapters.memory.clock import MemoryClock, MemoryRandomness, settled
 from station_adapters.memory.cloud import MemoryCloudStore
 from station_core.cloud.claim import Claim
 from station_core.cloud.liaison import Liaison
+from station_core.cloud.nowhere import NoOutbox
 from station_core.cloud.session import Authenticate, Close, Introduce, Serve
 from station_core.cloud.status import CloudBoard, Mode
 from station_core.errors import StoreUnavailable
@@ -29,7 +30,7 @@ class Scene:
         self.claim = Claim(
             store=self.store, clock=self.clock, randomness=MemoryRandomness(), station_id="10000000a1b2c3d4"
         )
-        self.board = CloudBoard(claim=self.claim, clock=self.clock)
+        self.board = CloudBoard(claim=self.claim, outbox=NoOutbox(), clock=self.clock)
         self.liaison = Liaison(
             claim=self.claim,
             board=self.board,

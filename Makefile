@@ -19,7 +19,8 @@ test: setup ## everything: checks, unit, contract and system tests, PostgreSQL i
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest tests/unit -q
 	$(PY) -m coverage report --fail-under=100
-	$(PY) -m pytest tests/contract tests/system -q
+	@# these wait more than they work: three at a time on two cores
+	$(PY) -m pytest tests/contract tests/system -q -n 3 --dist loadfile
 
 unit: setup ## the unit tests alone
 	$(PY) -m pytest tests/unit -q

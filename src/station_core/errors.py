@@ -16,7 +16,8 @@ StationError
 │   ├── ZoneNameTaken        zone_name_taken
 │   ├── DeviceOffline        device_offline
 │   ├── ProvisioningBusy     provisioning_busy    somebody else provisions this device just now
-│   └── StillAnswering       still_answering      the first request under this idempotency key is under way
+│   ├── StillAnswering       still_answering      the first request under this idempotency key is under way
+│   └── ClaimSealed          claim_sealed         the station's claim can't be read: its key isn't there
 ├── KeyReused                idempotency_key_reused  another request bore this idempotency key
 ├── Stale                    stale                it has changed since the caller read it
 ├── TooLarge                 too_large
@@ -155,6 +156,13 @@ class StillAnswering(Conflict):
 
     code = "still_answering"
     fact = "The first request with this key is still being answered."
+
+
+class ClaimSealed(Conflict):
+    """Somebody has claimed the station, but by which secret can't be read: the key of then isn't there."""
+
+    code = "claim_sealed"
+    fact = "The claim can't be read: the file `sealing` in the data folder isn't the one that it was sealed by."
 
 
 class KeyReused(StationError):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tests.contract.databases import PostgresDatabases
     from tests.servers.postgres import Postgres
 
+KEY = "the first key of the data folder"
 FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
@@ -167,7 +168,7 @@ class SqlStores:
     def __init__(self, url: str) -> None:
         self.url = url
         self._randomness = MemoryRandomness()
-        self._secret = "the first key of the data folder"
+        self._secret = KEY
         self._open()
 
     def _open(self) -> None:
@@ -185,9 +186,9 @@ class SqlStores:
         await self.database.close()
         self._open()
 
-    async def lose_key(self) -> None:
-        """The data folder's secrets are new."""
-        self._secret = "the second key of the data folder"
+    async def lose_key(self, instead: str = "the second key of the data folder") -> None:
+        """The data folder's secrets are others."""
+        self._secret = instead
         await self.reopen()
 
     async def settings(self) -> str:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from sqlalchemy import update
 
+from station_adapters.sql.tables import cloud_config
 from station_core.audit.model import Action
 from station_core.cloud.model import CloudConfig, Standing
 from station_core.errors import ChangeRefused, Stale, StoreFull, StoreUnavailable
 from tests.contract.deeds import deed, recorded
+from tests.contract.rigs import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -185,14 +188,47 @@ async def test_neither_the_secret_nor_the_token_is_in_a_table_in_clear(sql_store
     assert "canary" not in await sql_stores.cloud_rows()
 
 
-async def test_what_another_key_sealed_is_as_good_as_gone(
+async def test_a_claim_that_another_key_sealed_is_left_as_it_is_and_back_with_the_key(
     sql_stores: SqlStores, caplog: pytest.LogCaptureFixture
 ) -> None:
+    standing = await claimed(sql_stores)
+    await sql_stores.lose_key()
+    without = [await sql_stores.cloud.load(fresh_secret=SECOND) for _ in range(2)]
+    with pytest.raises(Stale):
+        await sql_stores.cloud.claim(CONFIG, claim_secret="")
+    await sql_stores.lose_key(instead=KEY)
+
+    assert without == [Standing(claim_secret="", sealed=CONFIG.claimed_at)] * 2
+    assert await kept(sql_stores) == standing
+    assert "can't be unsealed" in caplog.text
+    assert FIRST not in caplog.text
+
+
+async def test_a_claim_that_cannot_be_unsealed_is_given_up_by_whoever_decides_so(sql_stores: SqlStores) -> None:
     await claimed(sql_stores)
+    await sql_stores.lose_key()
+    await sql_stores.cloud.load(fresh_secret=SECOND)
+    await sql_stores.cloud.unclaim(fresh_secret=THIRD)
+
+    assert await kept(sql_stores) == Standing(claim_secret=THIRD)
+
+
+async def test_a_secret_that_nobody_claimed_by_is_made_anew_without_its_key(
+    sql_stores: SqlStores, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sql_stores.cloud.load(fresh_secret=FIRST)
     await sql_stores.lose_key()
     standing = await sql_stores.cloud.load(fresh_secret=SECOND)
 
     assert standing == Standing(claim_secret=SECOND)
     assert await kept(sql_stores) == standing
-    assert "unsealed" in caplog.text
+    assert "there's a new one" in caplog.text
     assert FIRST not in caplog.text
+
+
+async def test_a_token_alone_that_cannot_be_unsealed_is_asked_for_by_the_same_secret(sql_stores: SqlStores) -> None:
+    await claimed(sql_stores)
+    spoilt = update(cloud_config).values(station_token="v1:AAAA")
+    await sql_stores.database.run(lambda connection: connection.execute(spoilt))
+
+    assert await kept(sql_stores) == Standing(claim_secret=FIRST)

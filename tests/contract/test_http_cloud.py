@@ -62,6 +62,18 @@ async def test_an_unclaimed_station_has_another_secret_and_its_people_stay(rig: 
     assert status["claimedAt"] is None
 
 
+async def test_a_claim_that_cannot_be_read_is_said_to_be_so(rig: HttpRig) -> None:
+    await rig.home.claim.claimed("the token", by=rig.home.claim.standing)
+    rig.ports.cloud.lose_key()
+    await rig.home.claim.load()
+    await rig.log_in()
+    answers = [await rig.http.get(path) for path in ("/api/cloud/claim", "/api/cloud/claim/qr.svg")]
+    status = (await rig.http.get("/api/cloud/status")).json()
+
+    assert [problem(answer) for answer in answers] == [(409, "claim_sealed")] * 2
+    assert status["claimedAt"] is not None
+
+
 async def test_without_the_store_nobody_is_unclaimed(rig: HttpRig) -> None:
     before = await rig.home.claim.claimed("the token", by=rig.home.claim.standing)
     await rig.log_in()

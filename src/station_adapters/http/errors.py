@@ -44,6 +44,7 @@ STATUS: Final[Mapping[type[StationError], int]] = {
     facts.DeviceOffline: 409,
     facts.ProvisioningBusy: 409,
     facts.StillAnswering: 409,
+    facts.ClaimSealed: 409,
     facts.ProvisioningFailed: 409,
     failures.NotInRange: 409,
     failures.ConnectFailed: 409,

@@ -54,7 +54,7 @@ class MemoryCloudStore:
 
     async def unclaim(self, *, fresh_secret: str, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
-        await self._atomic(lambda: self._let_go(replace(self._known(), claim_secret=fresh_secret)), deed)
+        await self._atomic(lambda: self._let_go(replace(self._known(), claim_secret=fresh_secret, sealed=None)), deed)
 
     async def begin_reset(self, devices: Sequence[str], *, deed: Deed | None = None) -> None:
         """See `CloudStore`."""
@@ -68,6 +68,12 @@ class MemoryCloudStore:
     async def end_reset(self) -> None:
         """See `CloudStore`."""
         await self._atomic(lambda: self._become(replace(self._known(), unreset=())))
+
+    def lose_key(self) -> None:
+        """From the next `load` on it's as if another key had sealed what is kept of a claim."""
+        config = self._known().config
+        if config is not None:
+            self._kept = replace(self._known(), claim_secret="", config=None, sealed=config.claimed_at)
 
     def _known(self) -> Standing:
         assert self._kept is not None, "A store is loaded first."

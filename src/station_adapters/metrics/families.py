@@ -71,6 +71,7 @@ def of_the_wires(home: Home, inlet: Inlet, link: BrokerLink, live: LiveStream) -
         "activity": home.commands.unkept,
         "live": live.dropped,
         "audit": home.audit.dropped,
+        "cloud": home.outbox_bounds.dropped.total(),
     }
     yield _counter("station_shed", "What overload gave up: merged, not kept, or not told.", ["class"], _one(shed))
     known, unknown = live.sockets

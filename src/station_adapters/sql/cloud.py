@@ -17,6 +17,7 @@ from station_core.errors import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Update
 
@@ -96,33 +97,41 @@ class SqlCloudStore:
     def _load(self, connection: Connection, fresh_secret: str) -> Standing:
         kept = _lock(connection)
         secret = self._unsealed(kept)
+        config, sealed = self._config(connection)
+        if kept is not None and secret is None and sealed is not None:
+            # A wrong key is soon put right; a claim that was overwritten meanwhile would be lost.
+            log.error("the claim can't be unsealed: the data folder has another key; it's left as it is")
+            return Standing(claim_secret="", sealed=sealed, unreset=tuple(_unreset(connection)))
+        if sealed is not None:
+            log.warning("the station's token can't be unsealed: it has to be claimed again")
         if secret is None:
-            sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
-            if kept is None:
-                try:
-                    connection.execute(insert(station_settings).values(key=CLAIM_SECRET, value=sealed))
-                except IntegrityError as error:
-                    raise _Overtaken from error
-            else:
-                log.warning("the claim secret can't be unsealed: the data folder has another key; there's a new one")
-                connection.execute(_with_secret(sealed))
-        return Standing(
-            claim_secret=secret or fresh_secret, config=self._config(connection), unreset=tuple(_unreset(connection))
-        )
+            self._make_secret(connection, fresh_secret, anew=kept is not None)
+        return Standing(claim_secret=secret or fresh_secret, config=config, unreset=tuple(_unreset(connection)))
+
+    def _make_secret(self, connection: Connection, fresh_secret: str, *, anew: bool) -> None:
+        sealed = self._sealer.seal(fresh_secret.encode(), CLAIM_SECRET)
+        if anew:
+            log.warning("the claim secret can't be unsealed: there's a new one")
+            connection.execute(_with_secret(sealed))
+            return
+        try:
+            connection.execute(insert(station_settings).values(key=CLAIM_SECRET, value=sealed))
+        except IntegrityError as error:
+            raise _Overtaken from error
 
     def _unsealed(self, sealed: str | None) -> str | None:
         clear = None if sealed is None else self._sealer.unseal(sealed, CLAIM_SECRET)
         return None if clear is None else clear.decode()
 
-    def _config(self, connection: Connection) -> CloudConfig | None:
+    def _config(self, connection: Connection) -> tuple[CloudConfig | None, datetime | None]:
+        """Who has claimed it, or since when that can't be read."""
         row = connection.execute(select(cloud_config)).mappings().one_or_none()
         if row is None:
-            return None
+            return None, None
         token = self._sealer.unseal(row["station_token"], STATION_TOKEN)
         if token is None:
-            log.warning("the station's token can't be unsealed: the data folder has another key; it has to be claimed")
-            return None
-        return CloudConfig(station_token=token.decode(), claimed_at=row["claimed_at"])
+            return None, row["claimed_at"]
+        return CloudConfig(station_token=token.decode(), claimed_at=row["claimed_at"]), None
 
 
 def _lock(connection: Connection) -> str | None:

@@ -25,12 +25,12 @@ async def claim(home: Home, wanted: Claimed) -> dict[str, Any]:
     """What the cloud has to be shown to claim the station."""
     if wanted.again:
         await home.claim.unclaim(by=INSTALLER)
-    code, config = home.claim.code, home.claim.standing.config
+    code = home.claim.code
     return {
         "chipId": code.chip_id,
         "claimSecret": code.claim_secret,
         "code": code.text,
-        "claimedAt": None if config is None else config.claimed_at,
+        "claimedAt": home.claim.standing.claimed_at,
     }
 
 

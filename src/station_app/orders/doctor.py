@@ -15,7 +15,7 @@ from station_adapters.sql.migrations import current, revisions
 from station_app.orders.order import Order
 from station_app.settings import BleTransport
 from station_core.clock import RELEASED
-from station_core.errors import NotFound, StationError
+from station_core.errors import ClaimSealed, NotFound, StationError
 from station_core.health import BLE, MQTT
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SECRETS: Final = ("jwt_secret", "agent_token", "broker", "sealing")  # in the da
 PLAUSIBLE_YEARS: Final = 20  # that a program of one release is expected to run
 RADIOS: Final = Path("/sys/class/bluetooth")
 CLOUD: Final = "cloud"
+UNSEAL: Final = "Put the file back and restart, or give the claim up: station claim --again"
 BROKERS: Final = "/usr/sbin:/usr/local/sbin"  # beside PATH, which a user's often lacks
 
 
@@ -178,6 +179,8 @@ class Doctor:
     async def _cloud(self) -> Finding:
         if self._settings.cloud_url is None:
             return Finding(State.OFF, "STATION_CLOUD_HOST isn't set: the station works without a cloud.")
+        if self._home.claim.sealed:
+            return Finding(State.FAIL, ClaimSealed.fact, UNSEAL)
         part = self._home.health.parts.get(CLOUD)
         if part is None:
             return Finding(State.OFF, "No connection is held now.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from station_core.audit.model import CLOUD, STATION, SYSTEM, Action, Deed
 from station_core.cloud.model import ClaimCode, CloudConfig, Standing
-from station_core.errors import Malformed, Stale
+from station_core.errors import ClaimSealed, Malformed, Stale
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
@@ -46,8 +46,15 @@ class Claim:
         return self._standing
 
     @property
+    def sealed(self) -> bool:
+        """Whether there's a claim that can't be read in this run."""
+        return self._standing is not None and self._standing.sealed is not None
+
+    @property
     def code(self) -> ClaimCode:
-        """What a person shows the cloud to become the station's owner there."""
+        """What a person shows the cloud to become the station's owner there; raise `ClaimSealed` without its key."""
+        if self.sealed:
+            raise ClaimSealed
         return ClaimCode(chip_id=self._station_id, claim_secret=self.standing.claim_secret)
 
     async def changed(self, since: Standing) -> Standing:
@@ -85,7 +92,7 @@ class Claim:
         fresh = self._secret()
         async with self._one_at_a_time:
             await self._store.unclaim(fresh_secret=fresh, deed=self._deed(by, Action.CLOUD_UNCLAIM))
-            return self._become(replace(self.standing, config=None, claim_secret=fresh))
+            return self._become(replace(self.standing, config=None, sealed=None, claim_secret=fresh))
 
     async def begin_reset(self, devices: Sequence[str]) -> Standing:
         """Nobody has claimed the station any more, and these devices have yet to forget it."""

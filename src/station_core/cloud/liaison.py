@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.cloud.model import ClaimCode
 from station_core.cloud.session import ForgetToken, KeepToken, Reconnect, Session
 from station_core.cloud.status import Mode
-from station_core.errors import Malformed, Stale, StoreFull, StoreUnavailable
+from station_core.errors import ClaimSealed, Malformed, Stale, StoreFull, StoreUnavailable
 from station_core.health import CLOUD
 
 if TYPE_CHECKING:
@@ -91,13 +91,15 @@ class Liaison:
         if self._by is None:
             self._health.expect(CLOUD, _DETAILS[Mode.UNCLAIMED])
             self._by = self._claim.standing
-            self._take(self._session.started(claimed=self._by.config is not None, luck=self._luck()))
+            self._take(self._session.started(claimed=self._by.claimed_at is not None, luck=self._luck()))
+            if self._claim.sealed:
+                self.failed(ClaimSealed.fact)
         while True:
             await self._settle()
             if self._by is not self._claim.standing or self._claim.standing.unreset:
                 self._turn()
             wait = self._next - self._clock.monotonic()
-            if self.mode is Mode.RESET:
+            if self.mode is Mode.RESET or self.by.sealed is not None:
                 await self._claim.changed(self._by)
             elif wait <= 0:
                 return

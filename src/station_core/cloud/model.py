@@ -22,12 +22,20 @@ class Standing:
     """
     How the station stands with the cloud: by which secret it may be claimed, and by whom it was.
 
+    *sealed*: when it was claimed, where neither secret nor token can be read in this run: both stay as they are until
+    the key is there again, or a person gives the claim up.
     *unreset*: the ids of the devices that a station reset has yet to tell to forget everything.
     """
 
     claim_secret: str = field(repr=False)
     config: CloudConfig | None = None
+    sealed: datetime | None = None
     unreset: Sequence[str] = ()
+
+    @property
+    def claimed_at(self) -> datetime | None:
+        """When somebody has claimed it; None when nobody has."""
+        return self.sealed if self.config is None else self.config.claimed_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ class CloudStore(Protocol):
         """
         What is kept; *fresh_secret* becomes the claim secret when there is none that can be unsealed.
 
-        Of several at once one wins, and all are told its secret. A token that can't be unsealed any more isn't there.
+        Of several at once one wins, and all are told its secret. Where neither secret nor token of a claim can be
+        unsealed, both are left as they are: the standing is `sealed`, without a secret.
         """
         ...
 

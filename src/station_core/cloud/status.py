@@ -82,7 +82,6 @@ class CloudBoard:
     @property
     def status(self) -> CloudStatus:
         """The whole, as it is now."""
-        config = self._claim.standing.config
         return CloudStatus(
             mode=self._mode,
             since=self._since,
@@ -91,5 +90,5 @@ class CloudBoard:
             reconnects=self.reconnects,
             oldest_unsent=self.oldest_unsent,
             active_channels=tuple(sorted(self._outbox.active)),
-            claimed_at=None if config is None else config.claimed_at,
+            claimed_at=self._claim.standing.claimed_at,
         )

@@ -152,6 +152,29 @@ async def test_a_cloud_that_is_away_is_no_failure(tmp_path: Path, up: bool | Non
         assert (await finding(container, "cloud"))["state"] == state
 
 
+async def test_a_claim_whose_key_is_gone_is_a_failure_and_the_claim_stays(tmp_path: Path) -> None:
+    cloud = {"STATION_CLOUD_HOST": "cloud.example.org"}
+    with station(tmp_path, **cloud) as container:
+        await upgrade(container.database())
+        claim = container.home().claim
+        await claim.load()
+        before = await claim.claimed("the token", by=claim.standing)
+        await container.database().close()
+    key = tmp_path / "data" / "sealing"
+    kept = key.read_bytes()
+    key.unlink()
+    with station(tmp_path, **cloud) as container:
+        await container.home().claim.load()
+        found = await finding(container, "cloud")
+    key.write_bytes(kept)
+    with station(tmp_path, **cloud) as container:
+        await container.home().claim.load()
+        await container.database().close()
+
+        assert container.home().claim.standing == before
+    assert (found["state"], found["todo"]) == ("fail", doctors.UNSEAL)
+
+
 async def test_beside_a_running_station_the_radio_s_own_word_counts(tmp_path: Path) -> None:
     with station(tmp_path, STATION_BLE_TRANSPORT="bridge") as container:
         health = container.home().health

@@ -11,7 +11,7 @@ from station_adapters.memory.cloud import MemoryCloudStore
 from station_core.audit.model import INSTALLER
 from station_core.cloud.claim import Claim
 from station_core.cloud.model import ClaimCode
-from station_core.errors import Malformed, Stale, StoreUnavailable
+from station_core.errors import ClaimSealed, Malformed, Stale, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -168,3 +168,20 @@ async def test_who_did_what_is_recorded(store: MemoryCloudStore, claim: Claim) -
         ("installer", "cloud_unclaim"),
         ("system", "cloud_unclaim"),
     ]
+
+
+async def test_a_claim_that_cannot_be_read_shows_no_code_until_it_is_given_up(
+    store: MemoryCloudStore, claim: Claim
+) -> None:
+    store.lose_key()  # nobody has claimed it: there's nothing to be lost
+    await claim.claimed("the token", by=claim.standing)
+    store.lose_key()
+    again = await loaded(store)
+    with pytest.raises(ClaimSealed):
+        again.code  # noqa: B018  # it's what raises
+    since = again.standing.claimed_at
+    await again.unclaim()
+
+    assert since == CLOCK.now()
+    assert re.fullmatch("[0-9a-f]{32}", again.code.claim_secret)
+    assert again.standing.claimed_at is None

@@ -12,7 +12,7 @@ from station_core.cloud.liaison import Liaison
 from station_core.cloud.nowhere import NoOutbox
 from station_core.cloud.session import Authenticate, Close, Introduce, Serve
 from station_core.cloud.status import CloudBoard, Mode
-from station_core.errors import StoreUnavailable
+from station_core.errors import ClaimSealed, StoreUnavailable
 from station_core.events import EventBus
 from station_core.health import CLOUD, Health
 
@@ -251,3 +251,24 @@ async def test_a_link_that_goes_is_told_by_the_health_alone(scene: Scene, caplog
     scene.liaison.closed(1006, "cut")
 
     assert [record.message for record in caplog.records] == ["part is lost"]
+
+
+async def test_a_claim_that_cannot_be_read_holds_no_link_until_a_person_gives_it_up() -> None:
+    scene = Scene()
+    await scene.claim.load()
+    await scene.claimed()
+    scene.store.lose_key()
+    await scene.claim.load()
+    async with asyncio.TaskGroup() as group:
+        due = group.create_task(scene.liaison.due())
+        await settled()
+        await scene.clock.advance(4000)
+        status, detail, waits = scene.board.status, scene.health.parts[CLOUD].detail, not due.done()
+        await scene.claim.unclaim()
+
+    assert waits
+    assert (status.mode, status.last_error) == (Mode.CLAIMED, ClaimSealed.fact)
+    assert status.claimed_at is not None
+    assert ClaimSealed.fact in detail
+    assert scene.liaison.connected() == [Introduce()]
+    assert scene.liaison.code == scene.claim.code

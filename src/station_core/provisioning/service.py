@@ -169,7 +169,7 @@ class Provisioning:
                 leading = group.create_task(lead(attempt, device_id, lambda step: self._at(attempt, step)))
                 asking = group.create_task(self._asked_to_end[attempt.id].wait())
                 await asyncio.wait({leading, asking}, return_when=asyncio.FIRST_COMPLETED)
-                joined = leading.done()
+                joined = leading.done() and not leading.cancelled()
                 leading.cancel()
                 asking.cancel()
         except* StationError as errors:

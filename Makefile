@@ -23,7 +23,7 @@ test: setup ## everything: checks, unit, contract and system tests, PostgreSQL i
 	$(PY) -m pytest tests/contract tests/system -q -n 3 --dist loadfile
 
 unit: setup ## the unit tests alone
-	$(PY) -m pytest tests/unit -q
+	$(PY) -m pytest tests/unit -q -n 2
 
 check: setup ## lint, format, types, layers
 	.venv/bin/ruff check .

@@ -45,7 +45,7 @@ def wanted(route: str) -> list[dict[str, list[str]]] | None:
     return [{scheme: []}]
 
 
-@pytest.mark.parametrize("route", OPERATIONS)
+@pytest.mark.parametrize("route", sorted(OPERATIONS))
 def test_a_route_names_the_credential_that_it_asks_for(route: str) -> None:
     assert OPERATIONS[route].get("security") == wanted(route)
 
@@ -60,7 +60,7 @@ def test_every_credential_that_is_named_is_described() -> None:
     assert DOCUMENT["components"]["securitySchemes"]["cookie"]["name"] == ACCESS
 
 
-@pytest.mark.parametrize("route", OPERATIONS)
+@pytest.mark.parametrize("route", sorted(OPERATIONS))
 def test_the_writes_of_people_take_a_key_to_be_sent_again(route: str) -> None:
     operation = OPERATIONS[route]
     keys = [one for one in operation.get("parameters", []) if one["name"].lower() == KEY.decode()]
@@ -69,7 +69,7 @@ def test_the_writes_of_people_take_a_key_to_be_sent_again(route: str) -> None:
     assert all(key["in"] == "header" and not key["required"] for key in keys)
 
 
-@pytest.mark.parametrize("route", OPERATIONS)
+@pytest.mark.parametrize("route", sorted(OPERATIONS))
 def test_a_route_tells_how_it_refuses(route: str) -> None:
     operation = OPERATIONS[route]
     refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}

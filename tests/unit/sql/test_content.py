@@ -44,7 +44,7 @@ def test_json_comes_back_as_it_was(value: object) -> None:
         "\ud800",
         {"\udfff": None},
         nested(DEPTH + 1),
-        object(),
+        pytest.param(object(), id="object"),
         {"a": b"bytes", "b": 1j},
     ],
     ids=repr,

@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from station_adapters.qr.codes import blocks
-from station_app.cli.ordering import order, show
-from station_app.cli.status import Json  # noqa: TC001  # cyclopts reads annotations
+from station_app.cli.ordering import order
+from station_app.cli.output import Json, answer
 
 
 def claim(*, again: Annotated[bool, Parameter(negative="")] = False, as_json: Json = False) -> None:
@@ -32,4 +32,4 @@ def claim(*, again: Annotated[bool, Parameter(negative="")] = False, as_json: Js
     words = (
         f"{blocks(told['code'])}\n\nchip id       {told['chipId']}\nclaim secret  {told['claimSecret']}\n\n{claimed}"
     )
-    show(told, as_json=as_json, words=words)
+    answer(told, words, as_json=as_json)

@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from station_app.cli.ordering import order, show, table
-from station_app.cli.status import Json  # noqa: TC001  # cyclopts reads annotations
+from station_app.cli.ordering import order
+from station_app.cli.output import Json, answer, table
 from station_core.errors import Malformed
 
 COLUMNS = {"externalId": "EXTERNAL ID", "name": "NAME", "type": "TYPE", "status": "STATUS", "id": "ID"}
@@ -33,7 +33,7 @@ def listed(*, as_json: Json = False) -> None:
 
     """
     devices = order("device list")
-    show(devices, as_json=as_json, words=table(devices, COLUMNS))
+    answer(devices, table(devices, COLUMNS), as_json=as_json)
 
 
 @app.command
@@ -62,7 +62,7 @@ def add(
     """
     added = order("device add", externalId=external_id, name=name or external_id, type=type_id)
     words = f"{added['name']} is added: id {added['id']}, MQTT user {added['externalId']}, token {added['deviceToken']}"
-    show(added, as_json=as_json, words=words)
+    answer(added, words, as_json=as_json)
 
 
 @app.command
@@ -83,7 +83,7 @@ def remove(device: str, *, as_json: Json = False) -> None:
 
     """
     removed = order("device remove", device=device)
-    show(removed, as_json=as_json, words=f"{removed['name']} is removed.")
+    answer(removed, f"{removed['name']} is removed.", as_json=as_json)
 
 
 @app.command
@@ -127,4 +127,4 @@ def command(
     sent = order("device command", device=device, command={**given, "action": action}, wait=wait)
     effect = sent.get("effect")
     seen = "" if effect is None else f": {effect['capability']} is {json.dumps(effect['value'])}"
-    show(sent, as_json=as_json, words=f"{sent['status']}{seen} ({sent['commandId']})")
+    answer(sent, f"{sent['status']}{seen} ({sent['commandId']})", as_json=as_json)

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from station_adapters.system.files import write_atomically
-from station_app.cli.ordering import order, show
-from station_app.cli.status import Json  # noqa: TC001  # cyclopts reads annotations
+from station_app.cli.ordering import order
+from station_app.cli.output import Json, answer
 from station_core.errors import Malformed
 
 EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # for a zip file; a box without a battery may start in 1970
@@ -47,7 +47,7 @@ def doctor(part: str | None = None, *, bundle: Bundle = None, as_json: Json = Fa
         + (f"\n{'':18}{finding['todo']}" * bool(finding["todo"]))
         for name, finding in findings.items()
     ]
-    show(findings, as_json=as_json, words="\n".join(words))
+    answer(findings, "\n".join(words), as_json=as_json)
     if bundle is not None:
         documents = order("bundle")
         write_atomically(bundle, zipped(documents))

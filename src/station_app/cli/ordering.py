@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import getpass
-import json
 import os
 import socket
 import sys
@@ -99,25 +98,3 @@ def password() -> str:
             raise Malformed("These are two different passwords.")
         return first
     return sys.stdin.readline(PASSWORD_BOUND).removesuffix("\n")
-
-
-def show(result: Any, *, as_json: bool, words: str) -> None:
-    """Print the result for a machine, or *words* for a person."""
-    print(json.dumps(result, ensure_ascii=False, indent=2) if as_json else words)
-
-
-def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
-    """Rows under headings; *columns*: key → heading."""
-    lines = [list(columns.values()), *([_cell(row.get(key)) for key in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "".join(letter if letter.isprintable() else "�" for letter in str(value))

@@ -36,6 +36,19 @@ def columns(rows: Sequence[tuple[str, ...]]) -> str:
     )
 
 
+def table(rows: Sequence[dict[str, Any]], headings: dict[str, str]) -> str:
+    """What an order told of several things, a row each; *headings*: key → heading."""
+    return columns([tuple(headings.values()), *(tuple(_cell(row.get(key)) for key in headings) for row in rows)])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "".join(letter if letter.isprintable() else "�" for letter in str(value))
+
+
 def _print(text: str) -> None:
     try:
         print(text, flush=True)

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
-from station_app.cli.ordering import order, show
+from station_app.cli.ordering import order
+from station_app.cli.output import Json, answer
 from station_app.settings import LogLevel  # noqa: TC001  # cyclopts reads annotations
-
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 def status(*, as_json: Json = False) -> None:
@@ -25,7 +22,7 @@ def status(*, as_json: Json = False) -> None:
 
     """
     found = order("status")
-    show(found, as_json=as_json, words=_words(found))
+    answer(found, _words(found), as_json=as_json)
 
 
 def log_level(level: LogLevel, *, as_json: Json = False) -> None:
@@ -45,7 +42,7 @@ def log_level(level: LogLevel, *, as_json: Json = False) -> None:
 
     """
     changed = order("log-level", level=level.value)
-    show(changed, as_json=as_json, words=f"The station logs from {changed['now']} on; before: {changed['before']}.")
+    answer(changed, f"The station logs from {changed['now']} on; before: {changed['before']}.", as_json=as_json)
 
 
 def _words(found: dict[str, Any]) -> str:

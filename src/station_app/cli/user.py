@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from station_app.cli.ordering import order, password, show, table
-from station_app.cli.status import Json  # noqa: TC001  # cyclopts reads annotations
+from station_app.cli.ordering import order, password
+from station_app.cli.output import Json, answer, table
 from station_core.identity.model import Role
 
 COLUMNS = {"email": "E-MAIL", "name": "NAME", "role": "ROLE", "disabled": "DISABLED", "createdAt": "SINCE"}
@@ -29,7 +29,7 @@ def listed(*, as_json: Json = False) -> None:
 
     """
     people = order("user list")
-    show(people, as_json=as_json, words=table(people, COLUMNS))
+    answer(people, table(people, COLUMNS), as_json=as_json)
 
 
 @app.command
@@ -55,7 +55,7 @@ def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_jso
 
     """
     added = order("user add", email=email, password=password(), role=role.value, name=name)
-    show(added, as_json=as_json, words=f"{added['email']} is added: {added['role']}.")
+    answer(added, f"{added['email']} is added: {added['role']}.", as_json=as_json)
 
 
 @app.command
@@ -79,7 +79,7 @@ def role(email: str, role: Role, /, *, as_json: Json = False) -> None:
 
     """
     changed = order("user role", email=email, role=role.value)
-    show(changed, as_json=as_json, words=f"{changed['email']} is {changed['role']} now; all sessions have ended.")
+    answer(changed, f"{changed['email']} is {changed['role']} now; all sessions have ended.", as_json=as_json)
 
 
 @app.command
@@ -101,7 +101,7 @@ def remove(email: str, *, as_json: Json = False) -> None:
 
     """
     removed = order("user remove", email=email)
-    show(removed, as_json=as_json, words=f"{removed['email']} is removed; all sessions have ended.")
+    answer(removed, f"{removed['email']} is removed; all sessions have ended.", as_json=as_json)
 
 
 @app.command
@@ -123,7 +123,7 @@ def disable(email: str, *, as_json: Json = False) -> None:
 
     """
     disabled = order("user disable", email=email)
-    show(disabled, as_json=as_json, words=f"{disabled['email']} is disabled; all sessions have ended.")
+    answer(disabled, f"{disabled['email']} is disabled; all sessions have ended.", as_json=as_json)
 
 
 @app.command
@@ -144,7 +144,7 @@ def enable(email: str, *, as_json: Json = False) -> None:
 
     """
     enabled = order("user enable", email=email)
-    show(enabled, as_json=as_json, words=f"{enabled['email']} may log in again.")
+    answer(enabled, f"{enabled['email']} may log in again.", as_json=as_json)
 
 
 @app.command(name="reset-password")
@@ -167,4 +167,4 @@ def reset_password(email: str, *, as_json: Json = False) -> None:
 
     """
     done = order("user reset-password", email=email, password=password())
-    show(done, as_json=as_json, words=f"{done['email']} has a new password; all sessions have ended.")
+    answer(done, f"{done['email']} has a new password; all sessions have ended.", as_json=as_json)

@@ -25,6 +25,7 @@ def test_the_code_is_shown_without_a_running_station_and_another_one_once_it_is_
     assert again["chipId"] == first["chipId"]
     assert again["claimSecret"] != first["claimSecret"]
     assert last == again
+    assert {ended.out.count("\n") for ended in asked} == {1}
 
 
 def test_where_there_is_no_station_there_is_nothing_to_claim(station: Terminal, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from station_adapters.control.frames import LINE_BOUND, SOCKET_NAME
 from station_adapters.control.server import ControlServer
 from station_app.cli import ordering
+from station_app.cli.output import table
 from station_core.errors import DeviceUnknown, Malformed, SettingInvalid, TooLarge, Unavailable
 
 if TYPE_CHECKING:
@@ -86,6 +87,6 @@ def test_at_a_terminal_it_is_typed_twice(monkeypatch: pytest.MonkeyPatch, again:
 
 
 def test_a_table_shows_no_control_characters() -> None:
-    shown = ordering.table([{"name": "a\x1b[2Jb", "up": True}, {"up": None}], {"name": "NAME", "up": "UP"})
+    shown = table([{"name": "a\x1b[2Jb", "up": True}, {"up": None}], {"name": "NAME", "up": "UP"})
 
     assert shown == "NAME    UP\na�[2Jb  yes\n-       -"

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.audit import Ledger
-from station_adapters.memory.feed import MemoryFeed
+from station_adapters.memory.chronicle import Chronicle
+from station_adapters.memory.content import check_content
 from station_adapters.memory.outbox import MemoryOutbox
-from station_core.devices.activity import EVERYTHING, Activity, line
+from station_core.devices.activity import EVERYTHING, Activity, ActivityPage, line
 from station_core.devices.events import DeviceDeleted
 from station_core.devices.model import Status
 from station_core.devices.ports import Loaded
-from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound, ZoneNameTaken
+from station_core.errors import DeviceUnknown, ExternalIdTaken, NotFound, ZoneNameTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Deed
     from station_core.clock import Randomness
-    from station_core.devices.activity import ActivityFilter, ActivityPage, Line
+    from station_core.devices.activity import ActivityFilter, Line
     from station_core.devices.credentials import Credential, Successor
     from station_core.devices.model import Device
     from station_core.devices.ports import DeviceChange
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from station_core.journal import Batch, Delivery
 
 T = TypeVar("T")
-
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text
 
 
 class MemoryDeviceStore:
@@ -52,7 +49,7 @@ class MemoryDeviceStore:
         self._devices: dict[str, Device] = {}
         self._credentials: dict[str, Credential] = {}
         self._successors: dict[str, Successor] = {}
-        self._feed = MemoryFeed()
+        self._feed = Chronicle[Activity](lambda activity: activity.created_at)
         self._last_batch = 0
         self._deliveries: list[tuple[int, Delivery]] = []
         self.types: Sequence[DeviceType] = ()
@@ -174,7 +171,10 @@ class MemoryDeviceStore:
         self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
         """See `DeviceStore`."""
-        return await self._atomic(lambda: self._feed.page(lambda item: self._is_wanted(item, wanted), limit, cursor))
+        found, more = await self._atomic(
+            lambda: self._feed.page(lambda item: self._is_wanted(item, wanted), limit, cursor)
+        )
+        return ActivityPage(items=[item for _, item in found], next_cursor=more)
 
     async def forget_activities(self, *, before: datetime, limit: int) -> int:
         """See `DeviceStore`."""
@@ -259,12 +259,5 @@ def _activity(told: Line, activity_id: str) -> Activity:
 
 
 def _check_content(change: DeviceChange) -> None:
-    """What no database can keep, this one doesn't either: numbers that aren't finite, text that isn't UTF-8, NUL."""
     told = [kept.payload for event in change.events if (kept := line(event)) is not None]
-    try:
-        text = json.dumps([dict(change.device.state), *map(dict, told)], allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except (ValueError, TypeError) as error:
-        raise ChangeRefused(type(error).__name__) from None
-    if _NUL.search(text):
-        raise ChangeRefused("NUL")
+    check_content([dict(change.device.state), *map(dict, told)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert
 
+from station_adapters.sql.chronicle import Chronicle
 from station_adapters.sql.content import check_texts, to_json
 from station_adapters.sql.tables import audit
 from station_core.audit.model import (
@@ -20,8 +21,6 @@ from station_core.audit.model import (
     Subject,
     SubjectKind,
 )
-from station_core.clock import RELEASED
-from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +71,7 @@ class SqlAuditStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._chronicle = Chronicle(database, audit, audit.c.at)
 
     async def keep(self, deeds: Sequence[Deed]) -> None:
         """See `AuditStore`."""
@@ -82,29 +82,13 @@ class SqlAuditStore:
     async def records(
         self, wanted: RecordFilter = ALL_RECORDS, *, limit: int = 50, cursor: str | None = None
     ) -> RecordPage:
-        """See `AuditStore`; a cursor is the number of the last record that was shown."""
-        query = select(audit).where(*_conditions(wanted)).order_by(audit.c.seq.desc()).limit(limit + 1)
-        if cursor is not None:
-            query = query.where(audit.c.seq < _number(cursor))
-        found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        shown = found[:limit]
-        more = str(shown[-1]["seq"]) if shown and len(found) > limit else None
+        """See `AuditStore`."""
+        shown, more = await self._chronicle.page(_conditions(wanted), limit=limit, cursor=cursor)
         return RecordPage(items=[_record(row) for row in shown], next_cursor=more)
 
     async def forget_records(self, *, before: datetime, limit: int) -> int:
         """See `AuditStore`."""
-        seq, at = audit.c.seq, audit.c.at
-        expired = select(seq).where(at >= RELEASED, at < before).order_by(at).limit(limit)
-
-        def forget(connection: Connection) -> int:
-            doomed = connection.scalars(expired).all()
-            if doomed:
-                undated = select(seq).where(at < RELEASED, seq < max(doomed)).limit(limit)
-                doomed = [*doomed, *connection.scalars(undated).all()]
-                connection.execute(delete(audit).where(seq.in_(doomed)))
-            return len(doomed)
-
-        return await self._database.run(forget)
+        return await self._chronicle.forget(before=before, limit=limit)
 
 
 def _row(deed: Deed) -> dict[str, Any]:
@@ -154,9 +138,3 @@ def _conditions(wanted: RecordFilter) -> Iterator[ColumnElement[bool]]:
         yield columns.at >= wanted.since
     if wanted.until is not None:
         yield columns.at < wanted.until
-
-
-def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 18:  # 64 bits hold any 18 digits
-        raise Malformed("This cursor is none of ours.")
-    return int(cursor)

@@ -11,7 +11,7 @@ from station_adapters.sql.batch import is_id, rows, unpack
 from station_adapters.sql.commit import writer
 from station_adapters.sql.content import check_texts
 from station_adapters.sql.errors import refusals, violated
-from station_adapters.sql.feed import forget, page
+from station_adapters.sql.feed import Feed
 from station_adapters.sql.outbox import SqlOutbox, post
 from station_adapters.sql.records import (
     credential_in,
@@ -30,7 +30,7 @@ from station_core.devices.ports import Loaded
 from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -60,6 +60,7 @@ class SqlDeviceStore:
         self._outbox = SqlOutbox(database) if outbox is None else outbox
         self._randomness = randomness
         self._writer = writer(database)
+        self._feed = Feed(database)
         self._epoch: int | None = None
 
     async def load(self) -> Loaded:
@@ -138,25 +139,11 @@ class SqlDeviceStore:
 
     async def set_credential(self, device_id: str, credential: Credential | None, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        _check_id(device_id)
-        change = update(devices).where(devices.c.id == device_id).values(credential_row(credential))
-
-        def keep(connection: Connection) -> None:
-            if not connection.execute(change).rowcount:
-                raise DeviceUnknown
-
-        await self._database.run(recorded(keep, deed))
+        await self._set(device_id, credential_row(credential), deed)
 
     async def set_successor(self, device_id: str, successor: Successor | None, *, deed: Deed | None = None) -> None:
         """See `DeviceStore`."""
-        _check_id(device_id)
-        change = update(devices).where(devices.c.id == device_id).values(successor_row(successor))
-
-        def keep(connection: Connection) -> None:
-            if not connection.execute(change).rowcount:
-                raise DeviceUnknown
-
-        await self._database.run(recorded(keep, deed))
+        await self._set(device_id, successor_row(successor), deed)
 
     async def replace_types(self, types: Sequence[DeviceType]) -> None:
         """See `DeviceStore`."""
@@ -189,11 +176,21 @@ class SqlDeviceStore:
         self, wanted: ActivityFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
     ) -> ActivityPage:
         """See `DeviceStore`."""
-        return await page(self._database, wanted, limit=limit, cursor=cursor)
+        return await self._feed.page(wanted, limit=limit, cursor=cursor)
 
     async def forget_activities(self, *, before: datetime, limit: int) -> int:
         """See `DeviceStore`."""
-        return await forget(self._database, before=before, limit=limit)
+        return await self._feed.forget(before=before, limit=limit)
+
+    async def _set(self, device_id: str, row: Mapping[str, object], deed: Deed | None) -> None:
+        _check_id(device_id)
+        change = update(devices).where(devices.c.id == device_id).values(row)
+
+        def keep(connection: Connection) -> None:
+            if not connection.execute(change).rowcount:
+                raise DeviceUnknown
+
+        await self._database.run(recorded(keep, deed))
 
 
 def _load(connection: Connection) -> tuple[Loaded, int]:

@@ -2,52 +2,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from station_adapters.sql.batch import is_id
+from station_adapters.sql.chronicle import Chronicle
 from station_adapters.sql.tables import device_events, devices
-from station_core.clock import RELEASED
 from station_core.devices.activity import Activity, ActivityPage
-from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import ColumnElement, RowMapping
 
     from station_adapters.sql.engine import Database
     from station_core.devices.activity import ActivityFilter
 
 
-async def page(database: Database, wanted: ActivityFilter, *, limit: int, cursor: str | None) -> ActivityPage:
-    """See `DeviceStore.activities`; a cursor is the number of the last activity that was shown."""
-    query = select(device_events).order_by(device_events.c.seq.desc()).limit(limit + 1)
-    if cursor is not None:
-        query = query.where(device_events.c.seq < _number(cursor))
-    if not all(is_id(one) for one in (wanted.device_id, wanted.zone_id) if one is not None):
-        return ActivityPage(items=[], next_cursor=None)
-    query = query.where(*_conditions(wanted))
-    found = await database.read(lambda connection: connection.execute(query).mappings().all())
-    shown = found[:limit]
-    more = str(shown[-1]["seq"]) if shown and len(found) > limit else None
-    return ActivityPage(items=[_activity(row) for row in shown], next_cursor=more)
+class Feed:
+    """The activities of a `DeviceStore`."""
 
+    def __init__(self, database: Database) -> None:
+        self._chronicle = Chronicle(database, device_events, device_events.c.created_at)
 
-async def forget(database: Database, *, before: datetime, limit: int) -> int:
-    """See `DeviceStore.forget_activities`."""
-    told, at = device_events.c.seq, device_events.c.created_at
-    expired = select(told).where(at >= RELEASED, at < before).order_by(at).limit(limit)
+    async def page(self, wanted: ActivityFilter, *, limit: int, cursor: str | None) -> ActivityPage:
+        """See `DeviceStore.activities`."""
+        if not all(is_id(one) for one in (wanted.device_id, wanted.zone_id) if one is not None):
+            return ActivityPage(items=[], next_cursor=None)
+        shown, more = await self._chronicle.page(_conditions(wanted), limit=limit, cursor=cursor)
+        return ActivityPage(items=[_activity(row) for row in shown], next_cursor=more)
 
-    def forget(connection: Connection) -> int:
-        doomed = connection.scalars(expired).all()
-        if doomed:
-            undated = select(told).where(at < RELEASED, told < max(doomed)).limit(limit)
-            doomed = [*doomed, *connection.scalars(undated).all()]
-            connection.execute(delete(device_events).where(told.in_(doomed)))
-        return len(doomed)
-
-    return await database.run(forget)
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """See `DeviceStore.forget_activities`."""
+        return await self._chronicle.forget(before=before, limit=limit)
 
 
 def _conditions(wanted: ActivityFilter) -> Iterator[ColumnElement[bool]]:
@@ -62,12 +49,6 @@ def _conditions(wanted: ActivityFilter) -> Iterator[ColumnElement[bool]]:
         yield columns.created_at >= wanted.since
     if wanted.until is not None:
         yield columns.created_at < wanted.until
-
-
-def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 18:  # 64 bits hold any 18 digits
-        raise Malformed("This cursor is none of ours.")
-    return int(cursor)
 
 
 def _activity(row: RowMapping) -> Activity:

@@ -160,7 +160,7 @@ async def test_who_did_what_is_recorded(store: MemoryCloudStore, claim: Claim) -
     await claim.unclaim(by=INSTALLER)
     await claim.unclaim()
 
-    deeds = [(str(deed.actor), deed.action.value) for deed in store.ledger.records.values()]
+    deeds = [(str(deed.actor), deed.action.value) for deed in store.ledger.records]
     assert deeds == [
         ("cloud", "cloud_claim"),
         ("cloud", "cloud_unclaim"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_adapters.memory.audit import LEDGER_BOUND, MemoryAuditStore
+from station_adapters.memory.audit import MemoryAuditStore
+from station_adapters.memory.chronicle import BOUND
 from station_adapters.memory.clock import NEW_YEAR, MemoryClock, settled
 from station_core.audit.model import (
     CLOUD,
@@ -188,11 +189,11 @@ async def test_a_deed_that_can_never_be_kept_is_dropped_alone(desk: Desk, caplog
 
 
 async def test_a_memory_of_deeds_is_bounded(desk: Desk) -> None:
-    await desk.store.keep([RESTART] * (LEDGER_BOUND + 3))
+    await desk.store.keep([RESTART] * (BOUND + 3))
     page = await desk.store.records(limit=1)
 
-    assert page.items[0].number == LEDGER_BOUND + 3
-    assert len((await desk.store.records(limit=2 * LEDGER_BOUND)).items) == LEDGER_BOUND
+    assert page.items[0].number == BOUND + 3
+    assert len((await desk.store.records(limit=2 * BOUND)).items) == BOUND
 
 
 async def test_a_home_without_a_store_for_it_records_nothing() -> None:

@@ -209,7 +209,7 @@ async def test_without_the_store_nothing_changes(home: Home, ports: MemoryPorts,
 async def test_what_changes_is_recorded_once_and_a_sync_that_changes_nothing_isnt(
     home: Home, ports: MemoryPorts, owner: Login
 ) -> None:
-    before = set(ports.audit.ledger.records)
+    before = len(list(ports.audit.ledger.records))
     for _ in range(2):
         await home.identity_sync.sync([member("bob")], station_name="Seaside")
         await home.identity_sync.rename("Mountain")
@@ -219,7 +219,7 @@ async def test_what_changes_is_recorded_once_and_a_sync_that_changes_nothing_isn
         await home.identity_sync.update(member("bob", role="admin"))
         await home.identity_sync.update(member("bob", role="member"))
         await home.identity_sync.sync([member("bob")], station_name="Seaside")
-    deeds = [deed for number, deed in ports.audit.ledger.records.items() if number not in before]
+    deeds = list(ports.audit.ledger.records)[before:]
 
     rounds = [
         Action.STATION_RENAME,
@@ -242,7 +242,7 @@ async def test_a_removal_and_a_link_are_told_apart_in_the_record(home: Home, por
     await home.identity_sync.remove("gran")
     await home.identity_sync.remove("bob")
 
-    assert [deed.action for deed in ports.audit.ledger.records.values()][-2:] == [
+    assert [deed.action for deed in ports.audit.ledger.records][-2:] == [
         Action.USER_UPDATE,
         Action.USER_REMOVE,
     ]

@@ -49,7 +49,7 @@ async def test_for_fourteen_days_without_the_cloud_and_then_hears_why_not(
     with pytest.raises(Unauthenticated):
         await login(home, "open barley")
     await home.audit.drained()
-    results = [deed.result for deed in ports.audit.ledger.records.values() if deed.action is Action.LOGIN]
+    results = [deed.result for deed in ports.audit.ledger.records if deed.action is Action.LOGIN]
     await home.identity_sync.sync([BOB])
 
     assert results[-2:] == ["sync_overdue", "unauthenticated"]

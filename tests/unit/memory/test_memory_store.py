@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from station_adapters.memory.chronicle import BOUND
 from station_adapters.memory.clock import NEW_YEAR, MemoryRandomness
 from station_adapters.memory.devices import MemoryDeviceStore
-from station_adapters.memory.feed import FEED_BOUND
 from station_core.devices.credentials import Credential
 from station_core.devices.model import Device, Status
 from station_core.devices.ports import DeviceChange
@@ -75,14 +75,14 @@ async def test_what_comes_between_two_pages_shifts_nothing(store: MemoryDeviceSt
 
 
 async def test_the_feed_remembers_only_so_much(store: MemoryDeviceStore) -> None:
-    await store.commit(batch(1, *(told(n=n) for n in range(FEED_BOUND))))
-    oldest = await store.activities(limit=FEED_BOUND - 1)
+    await store.commit(batch(1, *(told(n=n) for n in range(BOUND))))
+    oldest = await store.activities(limit=BOUND - 1)
 
     await store.commit(batch(2, told(n=-1), told(n=-2)))
-    page = await store.activities(limit=FEED_BOUND + 1)
+    page = await store.activities(limit=BOUND + 1)
     gone = await store.activities(cursor=oldest.next_cursor)
 
-    assert len(page.items) == FEED_BOUND
+    assert len(page.items) == BOUND
     assert page.items[-1].payload["data"] == {"n": 2}
     assert gone.items == []
 

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from station_core.audit.model import Action, ActorKind, Deed, Subject, SubjectKind
+from station_core.audit.model import Action, ActorKind, Deed
 from station_core.devices.events import DeviceCommandSent
 from station_core.devices.ports import DeviceChange
 from station_core.errors import CommandInvalid, DeviceOffline, Malformed, StationError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
+    from station_core.devices.model import Device
     from station_core.devices.ports import DeviceLink
     from station_core.devices.presence import Presence
     from station_core.devices.registry import Registry
@@ -110,7 +111,7 @@ class CommandService:
             actor=str(actor),
             timestamp=self._clock.now(),
         )
-        self._note(DeviceChange(device, [sent], _deeds(sent, actor)))
+        self._note(DeviceChange(device, [sent], _deeds(device, sent, actor)))
         return command_id
 
     def _note(self, change: DeviceChange) -> None:
@@ -123,14 +124,14 @@ class CommandService:
             log.error("the journal is full: commands leave no activity until it has room")
 
 
-def _deeds(sent: DeviceCommandSent, actor: Actor) -> tuple[Deed, ...]:
+def _deeds(device: Device, sent: DeviceCommandSent, actor: Actor) -> tuple[Deed, ...]:
     """Its parameters aren't told: what a device takes as one may be a secret."""
     if actor.kind not in RECORDED:
         return ()
     deed = Deed(
         actor=actor,
         action=Action.DEVICE_COMMAND,
-        subject=Subject(kind=SubjectKind.DEVICE, id=sent.device_id, name=sent.device_name),
+        subject=device.subject,
         detail={"action": sent.command["action"], "commandId": sent.command_id},
         at=sent.timestamp,
     )

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from station_core.errors import Unauthenticated
+from station_core.errors import BrokerUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from station_core.clock import Randomness
     from station_core.devices.ports import BrokerDoor
+
+log = logging.getLogger("station.devices")
 
 
 def digest(token: str) -> str:
@@ -151,3 +154,10 @@ class Keyring:
     async def open_door(self) -> None:
         """Bring the broker's door in step; raise `BrokerUnavailable` when it can't be told now."""
         await self._door.admit(self.accounts())
+
+    async def tell_door(self, device_id: str) -> None:
+        """As `open_door`, for a device that had something to lose: a broker that is away starts with the new list."""
+        try:
+            await self.open_door()
+        except BrokerUnavailable:
+            log.warning("the broker is away and learns of this later", extra={"device_id": device_id})

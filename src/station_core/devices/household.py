@@ -4,7 +4,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from station_core.audit.model import NOTHING, SYSTEM, Action, Deed, Subject, SubjectKind
+from station_core.audit.model import NOTHING, SYSTEM, Action, Deed
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
 from station_core.errors import BrokerUnavailable, Conflict, ExternalIdTaken, Malformed, Stale
@@ -218,29 +218,21 @@ class Household:
             except BaseException:
                 self._keyring.drop(device_id)
                 # The door may know the new one by now, which nobody was shown.
-                await self._tell_door(device_id)
+                await self._keyring.tell_door(device_id)
                 raise
         return token
 
     def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
-        subject = Subject(kind=SubjectKind.DEVICE, id=device.id, name=device.name)
-        return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail=detail)
+        return Deed(actor=by, action=action, subject=device.subject, at=self._clock.now(), detail=detail)
 
     async def _shut_out(self, device: Device) -> None:
         """Close the door behind a device, and have nothing of what it said come back."""
-        await self._tell_door(device.id)
+        await self._keyring.tell_door(device.id)
         for station_id in {self._station_id, device.station_id or self._station_id}:
             try:
                 await self._link.clear(station_id, device.external_id)
             except BrokerUnavailable:
                 log.warning("the broker may still retain what a device said", extra={"device_id": device.id})
-
-    async def _tell_door(self, device_id: str) -> None:
-        try:
-            await self._keyring.open_door()
-        except BrokerUnavailable:
-            # A broker that is away lets nobody in, and starts with the new list.
-            log.warning("the broker is away and learns of this later", extra={"device_id": device_id})
 
 
 def checked_name(name: str) -> str:

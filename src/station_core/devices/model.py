@@ -6,6 +6,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from station_core.audit.model import Subject, SubjectKind
 from station_core.devices.events import (
     DeviceEventReceived,
     DeviceHandshakeReceived,
@@ -68,6 +69,11 @@ class Device:
     station_id: str | None = None
     session: int | None = None
     acks: bool = False
+
+    @property
+    def subject(self) -> Subject:
+        """As what something is done to."""
+        return Subject(kind=SubjectKind.DEVICE, id=self.id, name=self.name)
 
     @property
     def edition(self) -> str:

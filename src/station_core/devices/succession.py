@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from station_core.audit.model import SYSTEM, Action, Deed, Subject, SubjectKind
+from station_core.audit.model import SYSTEM, Action, Deed
 from station_core.devices.credentials import Successor
-from station_core.errors import BrokerUnavailable, Conflict, DeviceUnknown
+from station_core.errors import Conflict, DeviceUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from station_core.devices.credentials import Keyring
     from station_core.devices.ports import DeviceStore
     from station_core.devices.registry import Registry
-
-log = logging.getLogger("station.devices")
 
 
 class Succession:
@@ -65,7 +62,7 @@ class Succession:
             written = replace(successor, written=True)
             await self._store.set_successor(device_id, written, deed=self._deed(by, device_id))
             self._keyring.put_beside(written)
-            await self._tell_door(device_id)
+            await self._keyring.tell_door(device_id)
 
     async def try_out(self, device_id: str) -> Successor | None:
         """Let the broker take it as if it was written, in this run: nobody knows whether it was."""
@@ -75,7 +72,7 @@ class Succession:
                 return None
             on_trial = replace(successor, on_trial=True)
             self._keyring.put_beside(on_trial)
-            await self._tell_door(device_id)
+            await self._keyring.tell_door(device_id)
             return on_trial
 
     async def proven(self, device_id: str) -> None:
@@ -104,18 +101,12 @@ class Succession:
                 await self._store.set_successor(device_id, None)
             self._keyring.drop_successor(device_id)
             if successor.at_the_door:
-                await self._tell_door(device_id)
+                await self._keyring.tell_door(device_id)
 
     def unwritten(self) -> Sequence[str]:
         """The devices of which it isn't known that they were given what they are to have next."""
         return [one.credential.device_id for one in self._keyring.successors() if not one.written]
 
     def _deed(self, by: Actor, device_id: str) -> Deed:
-        subject = Subject(kind=SubjectKind.DEVICE, id=device_id, name=self._registry.known(device_id).device.name)
+        subject = self._registry.known(device_id).device.subject
         return Deed(actor=by, action=Action.CREDENTIALS_RENEW, subject=subject, at=self._clock.now())
-
-    async def _tell_door(self, device_id: str) -> None:
-        try:
-            await self._keyring.open_door()
-        except BrokerUnavailable:
-            log.warning("the broker is away and learns of this later", extra={"device_id": device_id})

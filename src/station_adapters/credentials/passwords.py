@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import os
 import re
@@ -28,8 +27,6 @@ log = logging.getLogger("station.passwords")
 AT_ONCE: Final = 2  # each takes 64 MiB and a processor for a tenth of a second
 NICE: Final = 5
 WAITING: Final = 128  # more would wait for longer than their callers do
-
-
 BCRYPT_BYTES: Final = 72  # of a password; Node's cuts the rest off, ours refuses it
 
 _SHAPE: Final = re.compile(r"\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+(\$[A-Za-z0-9+/]{22,}){2}")
@@ -82,7 +79,7 @@ class Argon2Passwords:
 
     def _verify(self, digest: str, password: bytes) -> None:
         if _BCRYPT.fullmatch(digest) is not None:
-            with contextlib.suppress(ValueError):  # a salt that is none
+            with suppress(ValueError):  # a salt that is none
                 if not bcrypt.checkpw(password[:BCRYPT_BYTES], digest.encode()):
                     raise Unauthenticated
                 return

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station")
 
-YOUNG: Final = (
-    5_000  # objects until the collector looks for cycles among them; its own 700 are one busy turn of the loop
-)
+# Objects until the collector looks for cycles among them; its own 700 are one busy turn of the loop.
+YOUNG: Final = 5_000
 
 
 def serve() -> None:

@@ -32,6 +32,7 @@ from station_core.health import STORE, Health
 from station_core.identity.access import AccessService
 from station_core.identity.accounts import Accounts
 from station_core.identity.attempts import Attempts
+from station_core.identity.authority import Authority
 from station_core.identity.invites import Invites
 from station_core.identity.newcomers import Newcomers
 from station_core.identity.residents import Residents
@@ -138,6 +139,7 @@ class Home:
             registry=self.registry,
             keyring=self.keyring,
             strangers=self.strangers,
+            devices=self.devices,
             link=link,
             journal=self.journal,
             bus=self.bus,
@@ -211,16 +213,19 @@ class Home:
             audit=self.audit,
             clock=clock,
         )
+        authority = Authority(residents=self.residents, audit=self.audit)
         self.accounts = Accounts(
             store=identities,
             residents=self.residents,
             access=self.access,
             newcomers=newcomers,
             passwords=passwords,
-            audit=self.audit,
+            authority=authority,
             clock=clock,
         )
-        self.invites = Invites(store=identities, residents=self.residents, clock=clock, randomness=randomness)
+        self.invites = Invites(
+            store=identities, residents=self.residents, authority=authority, clock=clock, randomness=randomness
+        )
         self.identity_sync = IdentitySync(store=identities, residents=self.residents, randomness=randomness)
         self.claim = Claim(
             store=NoCloud() if cloud_store is None else cloud_store,

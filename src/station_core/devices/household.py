@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from station_core.devices.credentials import Keyring
     from station_core.devices.ports import DeviceChange, DeviceLink, DeviceStore
     from station_core.devices.registry import Registry
+    from station_core.devices.service import DeviceService
     from station_core.devices.strangers import Strangers
     from station_core.devices.types import DeviceType
     from station_core.events import EventBus
@@ -53,6 +54,7 @@ class Household:
         registry: Registry,
         keyring: Keyring,
         strangers: Strangers,
+        devices: DeviceService,
         link: DeviceLink,
         journal: Journal[DeviceChange],
         bus: EventBus,
@@ -64,6 +66,7 @@ class Household:
         self._registry = registry
         self._keyring = keyring
         self._strangers = strangers
+        self._devices = devices
         self._link = link
         self._journal = journal
         self._bus = bus
@@ -189,7 +192,8 @@ class Household:
         """
         A device's token opens nothing from now on, and its connection to the own broker is cut; the device stays.
 
-        What the broker retains of it is cleared. Raise `DeviceUnknown`. One that has no token is left so.
+        What the broker retains of it is cleared. It's offline until it speaks again, as it may by a broker that keeps
+        its own list. Raise `DeviceUnknown`. One that has no token is left so.
         """
         async with self._registry.changing:
             device = self._registry.known(device_id).device
@@ -197,6 +201,8 @@ class Household:
             await self._store.set_credential(device_id, None, deed=deed)
             self._keyring.drop(device_id)
             await self._shut_out(device)
+            # Its will doesn't come: the broker no longer takes one from it.
+            self._devices.lose(self._registry.known(device_id))
 
     async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """

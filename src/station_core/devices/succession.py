@@ -84,7 +84,9 @@ class Succession:
             if successor is None or not successor.at_the_door:
                 return
             with suppress(DeviceUnknown):  # it was removed, and all that it had with it
-                await self._store.set_credential(device_id, successor.credential)
+                # That it was written is on record already, unless only this proves it.
+                deed = None if successor.written else self._deed(SYSTEM, device_id)
+                await self._store.set_credential(device_id, successor.credential, deed=deed)
                 self._keyring.put(successor.credential)
 
     async def withdraw(self, device_id: str, *, tried: Successor | None = None) -> None:

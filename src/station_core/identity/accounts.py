@@ -4,18 +4,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from station_core.audit.model import NOTHING, SYSTEM, Action, Deed
-from station_core.errors import Conflict, Forbidden, NotFound
+from station_core.errors import Conflict, NotFound
 from station_core.identity.model import Role
 from station_core.identity.newcomers import check_password
-from station_core.identity.policy import check_may_give, check_may_manage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from station_core.audit.model import Actor
-    from station_core.audit.service import Audit
     from station_core.clock import Clock
     from station_core.identity.access import AccessService
+    from station_core.identity.authority import Authority
     from station_core.identity.model import User
     from station_core.identity.newcomers import Newcomers
     from station_core.identity.ports import IdentityStore, PasswordHasher
@@ -27,8 +26,7 @@ class Accounts:
     """
     Who belongs to the household, as what; the store first, with the deed of who wanted it (*by*), then memory.
 
-    Of a user who wants it the present role is judged: `Forbidden` when it doesn't reach so far. Whoever stands at the
-    box may all.
+    Whether they may is the `Authority`'s to judge: `Forbidden` when not.
     """
 
     def __init__(
@@ -39,7 +37,7 @@ class Accounts:
         access: AccessService,
         newcomers: Newcomers,
         passwords: PasswordHasher,
-        audit: Audit,
+        authority: Authority,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -47,7 +45,7 @@ class Accounts:
         self._access = access
         self._newcomers = newcomers
         self._passwords = passwords
-        self._audit = audit
+        self._authority = authority
         self._clock = clock
 
     def users(self) -> Sequence[User]:
@@ -83,7 +81,7 @@ class Accounts:
             user = self._of_id(user_id)
             detail = {"before": user.role.value, "now": role.value}
             deed = self._deed(by, Action.ROLE_CHANGE, user, detail)
-            self._check(deed, user, gives=role)
+            self._authority.check(deed, user.role, role)
             if user.role is role:
                 return user
             self._residents.owner_id = await self._store.set_role(user.id, role, deed=deed)
@@ -101,7 +99,7 @@ class Accounts:
         async with self._residents.one_at_a_time:
             user = self._of_id(user_id)
             deed = self._deed(by, Action.USER_REMOVE, user, {"role": user.role.value})
-            self._check(deed, user)
+            self._authority.check(deed, user.role)
             self._residents.owner_id = await self._store.remove(user.id, deed=deed)
             self._residents.gone(user.id)
             return user
@@ -145,18 +143,6 @@ class Accounts:
         if user is None:
             raise NotFound("There is no such user.")
         return user
-
-    def _check(self, deed: Deed, whom: User, *, gives: Role | None = None) -> None:
-        authority = self._residents.authority(deed.actor)
-        if authority is None:
-            return
-        try:
-            check_may_manage(authority, whom.role)
-            if gives is not None:
-                check_may_give(authority, gives)
-        except Forbidden as refusal:
-            self._audit.note(replace(deed, result=refusal.code))
-            raise
 
     def _deed(self, by: Actor, action: Action, user: User, detail: Mapping[str, Value] = NOTHING) -> Deed:
         return Deed(actor=by, action=action, subject=user.subject, at=self._clock.now(), detail=detail)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -7,13 +8,13 @@ from station_core.audit.model import SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.errors import Conflict, Malformed, NotFound, RateLimited
 from station_core.identity.model import Invite, Role
 from station_core.identity.newcomers import checked_email
-from station_core.identity.policy import check_may_give
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
+    from station_core.identity.authority import Authority
     from station_core.identity.ports import IdentityStore
     from station_core.identity.residents import Residents
 
@@ -30,9 +31,18 @@ class Invites:
     deed of who wanted it (*by*), then memory.
     """
 
-    def __init__(self, *, store: IdentityStore, residents: Residents, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        *,
+        store: IdentityStore,
+        residents: Residents,
+        authority: Authority,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
         self._store = store
         self._residents = residents
+        self._authority = authority
         self._clock = clock
         self._randomness = randomness
 
@@ -52,14 +62,12 @@ class Invites:
         if role is Role.OWNER:
             raise Malformed("Nobody is invited as owner: they are made one when they're here.")
         async with self._residents.one_at_a_time:
-            authority = self._residents.authority(by)
-            if authority is not None:
-                check_may_give(authority, role)
+            deed = self._deed(by, Action.INVITE_ADD, Subject(kind=SubjectKind.INVITE, name=address), role)
+            self._authority.check(deed, role)
             if self._residents.by_email(address) is not None:
                 raise Conflict("Somebody has this e-mail address already.")
             invite = self._written(address, role, by)
-            deed = self._deed(by, Action.INVITE_ADD, invite)
-            await self._store.invite(invite, deed=deed)
+            await self._store.invite(invite, deed=replace(deed, subject=_subject(invite)))
             self._residents.invited(invite)
         return invite
 
@@ -69,10 +77,9 @@ class Invites:
             invite = next((one for one in self.all() if one.id == invite_id), None)
             if invite is None:
                 raise NotFound("There is no such invitation.")
-            authority = self._residents.authority(by)
-            if authority is not None:
-                check_may_give(authority, invite.role)
-            await self._store.revoke_invite(invite.id, deed=self._deed(by, Action.INVITE_REVOKE, invite))
+            deed = self._deed(by, Action.INVITE_REVOKE, _subject(invite), invite.role)
+            self._authority.check(deed, invite.role)
+            await self._store.revoke_invite(invite.id, deed=deed)
             self._residents.uninvited(invite.id)
 
     def _written(self, address: str, role: Role, by: Actor) -> Invite:
@@ -93,6 +100,9 @@ class Invites:
             expires_at=at + INVITED_FOR,
         )
 
-    def _deed(self, by: Actor, action: Action, invite: Invite) -> Deed:
-        subject = Subject(kind=SubjectKind.INVITE, id=invite.id, name=invite.email)
-        return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail={"role": invite.role.value})
+    def _deed(self, by: Actor, action: Action, subject: Subject, role: Role) -> Deed:
+        return Deed(actor=by, action=action, subject=subject, at=self._clock.now(), detail={"role": role.value})
+
+
+def _subject(invite: Invite) -> Subject:
+    return Subject(kind=SubjectKind.INVITE, id=invite.id, name=invite.email)

@@ -58,11 +58,10 @@ def check_confirmed(user: User, known_by: str, *, at: datetime) -> None:
 
 
 def check_may_manage(by: Role, whom: Role) -> None:
-    """Raise `Forbidden` unless the one may change or remove the other: an owner everybody, an admin members."""
+    """
+    Raise `Forbidden` unless the one may change or remove the other, or make somebody that.
+
+    An owner may it of everybody, an admin of members.
+    """
     if by is not Role.OWNER and _RANK[by] <= _RANK[whom]:
         raise Forbidden
-
-
-def check_may_give(by: Role, role: Role) -> None:
-    """Raise `Forbidden` unless the one may make somebody that: an owner anything, an admin what is below."""
-    check_may_manage(by, role)

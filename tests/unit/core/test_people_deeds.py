@@ -126,3 +126,25 @@ async def test_what_is_done_at_the_box_is_the_installers(home: Home, ports: Memo
         (INSTALLER, Action.USER_ENABLE, BOB),
         (INSTALLER, Action.PASSWORD_RESET, BOB),
     ]
+
+
+async def test_who_asks_somebody_to_join_as_more_than_they_may_is_recorded_as_refused(
+    home: Home, ports: MemoryPorts, owner: Login
+) -> None:
+    admin = await home.accounts.add(email=BOB, password=OTHER, role=Role.ADMIN)
+    asked = await home.invites.invite(email="eve@example.org", role=Role.ADMIN, by=owner.user.actor)
+    with pytest.raises(Forbidden):
+        await home.invites.invite(email="dan@example.org", role=Role.ADMIN, by=admin.actor)
+    with pytest.raises(Forbidden):
+        await home.invites.revoke(asked.id, by=admin.actor)
+
+    refusals = [deed for deed in await deeds(home, ports) if deed.result == "forbidden"]
+    assert {deed.actor for deed in refusals} == {admin.actor}
+    assert [(deed.action, deed.subject, dict(deed.detail)) for deed in refusals] == [
+        (Action.INVITE_ADD, Subject(kind=SubjectKind.INVITE, name="dan@example.org"), {"role": "admin"}),
+        (
+            Action.INVITE_REVOKE,
+            Subject(kind=SubjectKind.INVITE, id=asked.id, name="eve@example.org"),
+            {"role": "admin"},
+        ),
+    ]

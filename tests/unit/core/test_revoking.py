@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_core.errors import BrokerUnavailable, Conflict, DeviceUnknown, StoreUnavailable, Unauthenticated
+from station_core.audit.model import SYSTEM
+from station_core.devices.model import Status
+from station_core.errors import (
+    BrokerUnavailable,
+    Conflict,
+    DeviceOffline,
+    DeviceUnknown,
+    StoreUnavailable,
+    Unauthenticated,
+)
 
 if TYPE_CHECKING:
     from station_adapters.memory.home import MemoryPorts
@@ -33,6 +42,18 @@ async def test_a_revoked_token_opens_nothing_and_the_device_stays(ports: MemoryP
     assert home.household.devices() == [device]
     with pytest.raises(DeviceUnknown):
         await home.household.revoke("nobody")
+
+
+async def test_one_that_is_revoked_is_offline_until_it_speaks_again(home: Home) -> None:
+    device, _ = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    home.devices.heartbeat("lamp")
+    await home.household.revoke(device.id)
+    assert home.household.device(device.id).status is Status.OFFLINE
+    with pytest.raises(DeviceOffline):
+        await home.commands.send(device.id, {"action": "toggle"}, actor=SYSTEM)
+    home.devices.heartbeat("lamp")
+
+    assert home.household.device(device.id).status is Status.ONLINE
 
 
 async def test_what_was_retained_of_one_that_is_revoked_or_removed_is_cleared(ports: MemoryPorts, home: Home) -> None:

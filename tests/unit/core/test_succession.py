@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from station_adapters.memory.clock import settled
+from station_core.audit.model import SYSTEM, Action, RecordFilter
 from station_core.errors import (
     BrokerUnavailable,
     Conflict,
@@ -246,6 +247,8 @@ async def test_after_a_power_cut_one_that_has_the_next_token_joins_with_it(ports
 
         assert (lamp.is_let_in(token), lamp.is_let_in(former)) == (True, False)
         assert lamp.enters(token)
+        [renewed] = (await ports.audit.records(RecordFilter(actions=frozenset({Action.CREDENTIALS_RENEW})))).items
+        assert (renewed.deed.actor, renewed.deed.subject.id) == (SYSTEM, device.id)
     async with ports.running() as home:
         assert Lamp(home, ports, device, former).is_let_in(token)
         assert home.keyring.successors() == []

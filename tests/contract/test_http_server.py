@@ -211,7 +211,7 @@ def test_uvicorn_still_has_what_is_overridden_here() -> None:
                 "connection_made", "connection_lost", "data_received", "on_message_begin", "on_headers_complete",
                 "on_response_complete", "send_400_response",
             ],
-            WebSocketsSansIOProtocol: ["shutdown", "keepalive_timeout", "send", "run_asgi"],
+            WebSocketsSansIOProtocol: ["handle_connect", "shutdown", "keepalive_timeout", "send", "run_asgi"],
         }.items()
         for name in names
     )  # fmt: skip

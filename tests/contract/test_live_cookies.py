@@ -67,6 +67,15 @@ async def test_a_cookie_says_nothing_on_a_socket_of_no_known_page_or_before_auth
         assert await silent.next() == {"type": "error", "code": "unauthenticated"}
 
 
+async def test_a_cookie_that_is_there_twice_counts_as_none(rig: HttpRig, caplog: pytest.LogCaptureFixture) -> None:
+    twice = {"cookie": "; ".join([(await cookie(rig))["cookie"]] * 2)}
+    async with socket(rig, **twice, origin=own(rig)) as client:
+        await client.say({"type": "auth"})
+
+        assert await client.next() == {"type": "error", "code": "malformed"}
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

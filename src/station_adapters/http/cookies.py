@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
 
-from station_core.errors import Forbidden, Unauthenticated
+from station_core.errors import Forbidden
 from station_core.identity.access import ACCESS_FOR
 from station_core.identity.residents import SESSION_FOR
 
@@ -47,13 +47,11 @@ def without_cookies(scope: Scope, callers: Callers) -> Sequence[Cookie]:
 
 
 def cookie_of(scope: Scope, name: str) -> str | None:
-    """The value of a cookie; raise `Unauthenticated` for one that is there twice, which says nothing."""
+    """The value of a cookie; one that is there twice says nothing."""
     lines = [value for key, value in scope["headers"] if key == b"cookie"]
     pairs = (pair.strip().partition(b"=") for line in lines for pair in line.split(b";"))
     values = [value for key, _, value in pairs if key == name.encode()]
-    if len(values) > 1:
-        raise Unauthenticated
-    return values[0].decode("latin-1") if values else None
+    return values[0].decode("latin-1") if len(values) == 1 else None
 
 
 def check_own(scope: Scope, callers: Callers) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from litestar.enums import ScopeType
+from litestar.utils import normalize_path
 
 from station_adapters.http.errors import PROBLEM_JSON, STATUS, problem_of
 from station_core.correlation import request_id
-from station_core.errors import Starting, Unavailable
+from station_core.errors import NotFound, Starting, Unavailable
 from station_core.health import Phase
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 ]
-"""What every answer bears."""
+"""What every answer bears, beside the request's id."""
 
 REQUEST_ID: Final = b"x-request-id"
 _WELL_FORMED: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 ALWAYS_OPEN: Final = "/health/"
+LIVE: Final = ("/ws", "/api/ws")
+"""The live socket's paths."""
 
 
 class Door:
@@ -66,8 +69,10 @@ class Door:
             await refuse(scope, send, Starting() if self._health.phase is Phase.STARTING else stopping())
         elif scope["type"] == ScopeType.HTTP:
             await self._answer(scope, receive, send)
-        else:
+        elif normalize_path(scope["path"]) in LIVE:
             await self._inside(scope, receive, send)
+        else:  # Litestar would close what isn't open yet, and the server answer that in a way of its own
+            await refuse(scope, send, NotFound("There is no such socket."))
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         began = self._clock.monotonic()
@@ -77,7 +82,7 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_headers()]
+                message["headers"] = [*message["headers"], *on_every_answer()]
             await send(message)
 
         try:
@@ -100,10 +105,16 @@ class Door:
 def _id_of(scope: Scope) -> str:
     """The id that the caller gave, if it's one; else a new one."""
     given = [value for name, value in scope["headers"] if name == REQUEST_ID]
-    return given[0].decode() if len(given) == 1 and _WELL_FORMED.fullmatch(given[0]) else token_hex(8)
+    return given[0].decode() if len(given) == 1 and _WELL_FORMED.fullmatch(given[0]) else fresh_id()
 
 
-def _headers() -> list[tuple[bytes, bytes]]:
+def fresh_id() -> str:
+    """For a request that brought none."""
+    return token_hex(8)
+
+
+def on_every_answer() -> list[tuple[bytes, bytes]]:
+    """The headers that an answer bears beside its own, the request's id among them."""
     return [*HEADERS, (REQUEST_ID, (request_id.get() or "").encode())]
 
 
@@ -119,6 +130,6 @@ async def refuse(scope: Scope, send: Send, error: StationError) -> None:
     content = msgspec.json.encode(body)
     fields = {"content-type": PROBLEM_JSON, "content-length": str(len(content)), **headers}
     encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
-    start = {"type": f"{kind}.start", "status": body.status, "headers": [*encoded, *_headers()]}
+    start = {"type": f"{kind}.start", "status": body.status, "headers": [*encoded, *on_every_answer()]}
     await send(start)  # type: ignore[arg-type]  # Litestar types the extension's messages one by one
     await send({"type": f"{kind}.body", "body": content, "more_body": False})  # type: ignore[arg-type,misc]  # same

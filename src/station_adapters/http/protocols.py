@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from station_adapters.http.door import HEADERS
-from station_adapters.http.errors import PROBLEM_JSON, problem_of
+from station_adapters.http.door import fresh_id, on_every_answer
+from station_adapters.http.errors import PROBLEM_JSON, REFUSALS, problem, problem_of
 from station_adapters.http.live import GOING_AWAY
+from station_core.correlation import request_id
 from station_core.errors import Malformed, Unauthenticated
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterator
 
     from uvicorn._types import ASGISendEvent
+    from websockets.http11 import Request, Response
 
+    from station_adapters.http.errors import Problem
     from station_core.errors import StationError
 
 HEAD_BOUND: Final = 64 * 1024  # bytes
@@ -95,11 +101,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.loop.call_later(HEARD_OUT_FOR, self.transport.close)
 
     def _answer(self, error: StationError) -> None:
-        body, headers = problem_of(error, "")
-        content = msgspec.json.encode(body)
-        fields = {"content-type": PROBLEM_JSON, "content-length": len(content), "connection": "close", **headers}
-        fields |= {name.decode(): value.decode() for name, value in HEADERS}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with _as_a_request():
+            body, more = problem_of(error, "")
+            fields, content = _written(body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **more}.items())
         self.transport.write(STATUS_LINE[body.status] + lines.encode() + b"\r\n" + content)
 
     def _await_head(self) -> None:
@@ -125,6 +130,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     uvicorn closes its transport, which waits for the client to take what was written, for ever if need be.
     """
+
+    def handle_connect(self, event: Request) -> None:
+        """See uvicorn, which leaves it to websockets how what is no handshake is refused."""
+        accept = self.conn.accept
+        self.conn.accept = lambda request: _as_a_problem(accept(request), event.path)  # type: ignore[method-assign]
+        super().handle_connect(event)
 
     def shutdown(self) -> None:
         """See uvicorn."""
@@ -157,3 +168,34 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     def _abort_soon(self) -> None:
         self.loop.call_later(FLUSH_WITHIN, self.transport.abort)
+
+
+def _as_a_problem(response: Response, target: str) -> Response:
+    """A refusal of a handshake as every other is written; what accepts one stays."""
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        status = response.status_code if response.status_code in REFUSALS else HTTPStatus.BAD_REQUEST
+        code, detail = REFUSALS.get(status, (Malformed.code, response.body.decode().strip()))
+        with _as_a_request():
+            fields, response.body = _written(problem(int(status), code, detail, target.partition("?")[0]))
+        response.status_code, response.reason_phrase = int(status), HTTPStatus(status).phrase
+        for name, value in fields.items():
+            response.headers.pop(name, None)
+            response.headers[name] = value
+    return response
+
+
+@contextlib.contextmanager
+def _as_a_request() -> Iterator[None]:
+    """What came has no scope, but is answered under an id all the same."""
+    token = request_id.set(fresh_id())
+    try:
+        yield
+    finally:
+        request_id.reset(token)
+
+
+def _written(body: Problem) -> tuple[dict[str, str], bytes]:
+    """The last answer on a connection: header fields and content."""
+    content = msgspec.json.encode(body)
+    fields = {"content-type": PROBLEM_JSON, "content-length": str(len(content)), "connection": "close"}
+    return fields | {name.decode(): value.decode() for name, value in on_every_answer()}, content

@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 
 from station_adapters.http.bodies import decode
 from station_adapters.http.cookies import ACCESS, cookie_of
-from station_adapters.http.door import refuse
+from station_adapters.http.door import LIVE, refuse
 from station_adapters.http.live import TRY_AGAIN_LATER, UNAUTHENTICATED
 from station_adapters.http.messages import PONG, Auth, Heard, Ping, ProvisioningStart, error
 from station_adapters.http.subscriber import Subscriber
@@ -34,7 +34,7 @@ CLOSE_WITHIN: Final = 1.0  # seconds for the close frame to go to a socket that 
 def live_route(home: Home, hub: LiveHub, callers: Callers) -> ASGIRouteHandler:
     """The live socket's two paths; pages of other origins get none, and a cookie is heard only from one of ours."""
 
-    @asgi(["/ws", "/api/ws"], copy_scope=False)
+    @asgi(list(LIVE), copy_scope=False)
     async def live(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.WEBSOCKET:
             raise NotFound("Here is a WebSocket only.")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from uvicorn._types import ASGISendEvent
-    from websockets.http11 import Request, Response
+    from uvicorn.protocols.websockets.websockets_sansio_impl import (  # type: ignore[attr-defined]  # not its own
+        Request,
+        Response,
+    )
 
     from station_adapters.http.errors import Problem
     from station_core.errors import StationError

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
 
 from station_app.cli.ordering import order, password
 from station_app.cli.output import Json, answer, table
 from station_core.identity.model import Role
 
 COLUMNS = {"email": "E-MAIL", "name": "NAME", "role": "ROLE", "disabled": "DISABLED", "createdAt": "SINCE"}
+
+Email = Annotated[str, Parameter(help="The address by which they log in.")]
+AsWhat = Annotated[Role, Parameter(help="owner, admin or member.")]
+Name = Annotated[str | None, Parameter(help="What the household calls them; without: their address up to the @.")]
 
 app = App(name="user", help="The people of the household.")
 
@@ -21,19 +27,13 @@ def listed(*, as_json: Json = False) -> None:
     Example: `station user list`.
 
     Exit codes: 0 done; 69 the database can't answer; 75 a station is starting or ending.
-
-    Parameters
-    ----------
-    as_json
-        For machines.
-
     """
     people = order("user list")
     answer(people, table(people, COLUMNS), as_json=as_json)
 
 
 @app.command
-def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_json: Json = False) -> None:
+def add(email: Email, *, role: AsWhat = Role.MEMBER, name: Name = None, as_json: Json = False) -> None:
     """
     Add somebody, with a password from a prompt or the first line of standard input; the first has to be an owner.
 
@@ -41,25 +41,14 @@ def add(email: str, *, role: Role = Role.MEMBER, name: str | None = None, as_jso
 
     Exit codes: 0 done; 1 somebody has the address; 64 it's none, or no proper password; 69 the database can't
     answer; 75 a station is starting or ending.
-
-    Parameters
-    ----------
-    email
-        By which they log in.
-    role
-        owner, admin or member.
-    name
-        What the household calls them; without: their address up to the @.
-    as_json
-        For machines.
-
     """
-    added = order("user add", email=email, password=password(), role=role.value, name=name)
-    answer(added, f"{added['email']} is added: {added['role']}.", as_json=as_json)
+    _see_to(
+        "user add", "is added: {role}.", as_json=as_json, email=email, password=password(), role=role.value, name=name
+    )
 
 
 @app.command
-def role(email: str, role: Role, /, *, as_json: Json = False) -> None:
+def role(email: Email, role: AsWhat, /, *, as_json: Json = False) -> None:
     """
     Make somebody owner, admin or member; all their sessions end, so that they log in anew as that.
 
@@ -67,23 +56,12 @@ def role(email: str, role: Role, /, *, as_json: Json = False) -> None:
 
     Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
     ending.
-
-    Parameters
-    ----------
-    email
-        Whom.
-    role
-        owner, admin or member.
-    as_json
-        For machines.
-
     """
-    changed = order("user role", email=email, role=role.value)
-    answer(changed, f"{changed['email']} is {changed['role']} now; all sessions have ended.", as_json=as_json)
+    _see_to("user role", "is {role} now; all sessions have ended.", as_json=as_json, email=email, role=role.value)
 
 
 @app.command
-def remove(email: str, *, as_json: Json = False) -> None:
+def remove(email: Email, *, as_json: Json = False) -> None:
     """
     Somebody belongs to the household no more; all their sessions end at once. The last owner stays.
 
@@ -91,21 +69,12 @@ def remove(email: str, *, as_json: Json = False) -> None:
 
     Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
     ending.
-
-    Parameters
-    ----------
-    email
-        Whom.
-    as_json
-        For machines.
-
     """
-    removed = order("user remove", email=email)
-    answer(removed, f"{removed['email']} is removed; all sessions have ended.", as_json=as_json)
+    _see_to("user remove", "is removed; all sessions have ended.", as_json=as_json, email=email)
 
 
 @app.command
-def disable(email: str, *, as_json: Json = False) -> None:
+def disable(email: Email, *, as_json: Json = False) -> None:
     """
     Keep somebody out: no login, no refresh, and all their sessions end at once.
 
@@ -113,42 +82,24 @@ def disable(email: str, *, as_json: Json = False) -> None:
 
     Exit codes: 0 done; 1 no such user, or the last owner; 69 the database can't answer; 75 a station is starting or
     ending.
-
-    Parameters
-    ----------
-    email
-        Whom.
-    as_json
-        For machines.
-
     """
-    disabled = order("user disable", email=email)
-    answer(disabled, f"{disabled['email']} is disabled; all sessions have ended.", as_json=as_json)
+    _see_to("user disable", "is disabled; all sessions have ended.", as_json=as_json, email=email)
 
 
 @app.command
-def enable(email: str, *, as_json: Json = False) -> None:
+def enable(email: Email, *, as_json: Json = False) -> None:
     """
     Let somebody in again who was disabled.
 
     Example: `station user enable anna@home.example`.
 
     Exit codes: 0 done; 1 no such user; 69 the database can't answer; 75 a station is starting or ending.
-
-    Parameters
-    ----------
-    email
-        Whom.
-    as_json
-        For machines.
-
     """
-    enabled = order("user enable", email=email)
-    answer(enabled, f"{enabled['email']} may log in again.", as_json=as_json)
+    _see_to("user enable", "may log in again.", as_json=as_json, email=email)
 
 
 @app.command(name="reset-password")
-def reset_password(email: str, *, as_json: Json = False) -> None:
+def reset_password(email: Email, *, as_json: Json = False) -> None:
     """
     Give somebody a new password, from a prompt or the first line of standard input; all their sessions end.
 
@@ -157,14 +108,17 @@ def reset_password(email: str, *, as_json: Json = False) -> None:
 
     Exit codes: 0 done; 1 no such user; 64 no proper password; 69 the database can't answer; 75 a station is starting
     or ending.
-
-    Parameters
-    ----------
-    email
-        Whose.
-    as_json
-        For machines.
-
     """
-    done = order("user reset-password", email=email, password=password())
-    answer(done, f"{done['email']} has a new password; all sessions have ended.", as_json=as_json)
+    _see_to(
+        "user reset-password",
+        "has a new password; all sessions have ended.",
+        as_json=as_json,
+        email=email,
+        password=password(),
+    )
+
+
+def _see_to(name: str, outcome: str, /, *, as_json: bool, email: str, **more: Any) -> None:
+    """Carry out an order about a person and show what they are now; *outcome* says it in words."""
+    person = order(name, email=email, **more)
+    answer(person, f"{person['email']} {outcome.format(**person)}", as_json=as_json)

@@ -23,6 +23,7 @@ from tests.servers.fault_proxy import FaultProxy
 # Bytes that an unclaimed or a claimed station hears, and says, until it's authenticated: upgrade and frames.
 HEARD: Final = 300
 SAID: Final = 420
+AT_ONCE: Final = 24  # stations whose links are cut: they wait for the next attempt most of the time
 WRONG: Final[tuple[Any, ...]] = (
     None,
     True,
@@ -40,11 +41,19 @@ WRONG: Final[tuple[Any, ...]] = (
 )
 
 
-@pytest.mark.parametrize("claimed", [False, True], ids=["while it's claimed", "while it authenticates"])
-@pytest.mark.parametrize("end", ["cut_after", "cut_after_heard"])
-async def test_a_link_that_is_cut_at_any_byte_is_there_again(claimed: bool, end: str) -> None:  # noqa: FBT001  # a table
-    for cut in range(1, HEARD if end == "cut_after" else SAID, 7):
-        async with pair(claimed=claimed, factor=100, prepare=partial(setting, end, cut)) as p:
+EXCHANGES: Final = pytest.mark.parametrize(
+    "claimed", [False, True], ids=["while it's claimed", "while it authenticates"]
+)
+ENDS: Final = pytest.mark.parametrize(("end", "last"), [("cut_after", HEARD), ("cut_after_heard", SAID)])
+
+
+@EXCHANGES
+@ENDS
+async def test_a_link_that_is_cut_at_any_byte_is_there_again(claimed: bool, end: str, last: int) -> None:  # noqa: FBT001  # a table
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def is_there_again(cut: int) -> None:
+        async with turns, pair(claimed=claimed, factor=50, prepare=partial(setting, end, cut)) as p:
             await p.station.until(p.tried)
             p.cloud.mend()
             await p.linked()
@@ -53,6 +62,19 @@ async def test_a_link_that_is_cut_at_any_byte_is_there_again(claimed: bool, end:
             assert config is not None
             assert config.station_token.startswith(KNOWN if claimed else TOKEN)
             assert p.cloud.most_at_once == 1
+
+    async with asyncio.TaskGroup() as group:
+        for cut in range(1, last + 1):
+            group.create_task(is_there_again(cut))
+
+
+@EXCHANGES
+@ENDS
+async def test_these_bytes_are_all_that_an_exchange_has(claimed: bool, end: str, last: int) -> None:  # noqa: FBT001  # as above
+    async with pair(claimed=claimed, factor=1, prepare=partial(setting, end, last)) as p:
+        await p.linked()
+
+        assert p.cloud.connections == (1 if claimed else 2)
 
 
 async def test_a_link_that_is_cut_at_any_byte_of_a_call_is_there_again() -> None:

@@ -35,20 +35,9 @@ HTTP_WITHIN: Final = 2.0
 WORKER_WITHIN: Final = 1.0
 BROKER_WITHIN: Final = 2.5
 STORE_WITHIN: Final = 1.0
-ENDED_FIRST: Final = (
-    "start",
-    "leaving",
-    "reset",
-    "cloud",
-    "control",
-    "outbox bounds",
-    "provisioning",
-    "restarts",
-    "lookout",
-    "forgetting",
-    "presence",
-    "strangers",
-)
+ENDED_FIRST: Final = ("start", "leaving", "cloud", "control")
+KEEPING: Final = ("audit", "journal")
+"""Workers of the home that keep what the others leave."""
 
 
 class Station:
@@ -154,16 +143,8 @@ class Station:
         if told:
             log.info("the store is there")
         supervisor.keep("store lock", self._hold_store, part=STORE)
-        supervisor.keep("journal", self._home.journal.run)
-        supervisor.keep("strangers", self._home.strangers.run)
-        supervisor.keep("presence", self._home.presence.run)
-        supervisor.keep("forgetting", self._home.forgetting.run)
-        supervisor.keep("audit", self._home.audit.run)
-        supervisor.keep("lookout", self._home.lookout.run)
-        supervisor.keep("provisioning", self._home.provisioning.run)
-        supervisor.keep("outbox bounds", self._home.outbox_bounds.run)
-        supervisor.keep("restarts", self._home.restarts.run)
-        supervisor.keep("reset", self._home.reset.run)
+        for name, run in self._home.workers.items():
+            supervisor.keep(name, run)
 
     async def _hold_store(self) -> None:
         await self._store_lock.acquire()
@@ -178,7 +159,8 @@ class Station:
             return max(0.0, min(most, over - now()))
 
         self._home.health.phase = Phase.STOPPING
-        for name in ENDED_FIRST:
+        makers = [name for name in reversed(self._home.workers) if name not in KEEPING]
+        for name in (*ENDED_FIRST, *makers):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         self._link.stop_reading()
         with contextlib.suppress(TimeoutError):
@@ -190,7 +172,7 @@ class Station:
         for name in ("live", "link"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         await supervisor.end("broker", within=left(BROKER_WITHIN))
-        for name in ("journal", "audit", "store lock"):
+        for name in (*KEEPING, "store lock"):
             await supervisor.end(name, within=left(WORKER_WITHIN))
         with contextlib.suppress(TimeoutError):  # a server that is frozen says no goodbye
             async with asyncio.timeout(left(STORE_WITHIN)):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from station_core.agent.forgetful import Forgetful
 from station_core.agent.restarts import Restarts
@@ -47,7 +47,7 @@ from station_core.provisioning.saga import Saga
 from station_core.provisioning.service import Provisioning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from station_core.agent.ports import AgentStore
     from station_core.audit.ports import AuditStore
@@ -64,10 +64,8 @@ class Home:
     """
     The core, assembled over its ports: what an embedder builds, and what the app's container builds.
 
-    `load` first; then `run`, or the `run` methods of journal, strangers, presence, forgetting, audit, lookout,
-    provisioning, outbox_bounds, restarts and reset under a supervisor; when `reset.leaving` is set, the program is to
-    end. Without an *audit_store* nothing is recorded of who did what, without an *agent_store* no restart is
-    remembered.
+    `load` first; then `run`, or its `workers` under a supervisor; when `reset.leaving` is set, the program is to end.
+    Without an *audit_store* nothing is recorded of who did what, without an *agent_store* no restart is remembered.
     Without a *radio* it looks for no new devices; *mqtt_host* and *mqtt_port* are what they are told of the broker.
     Without a *cloud_store* no cloud can claim it; without an *outbox*, the one that the device store fills, none hears
     of anything.
@@ -246,6 +244,22 @@ class Home:
             station_id=station_id,
         )
 
+    @property
+    def workers(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs until it's cancelled, by name, in the order of beginning; each ends before those that it needs."""
+        return {
+            "journal": self.journal.run,
+            "audit": self.audit.run,
+            "strangers": self.strangers.run,
+            "presence": self.presence.run,
+            "forgetting": self.forgetting.run,
+            "lookout": self.lookout.run,
+            "restarts": self.restarts.run,
+            "provisioning": self.provisioning.run,
+            "outbox bounds": self.outbox_bounds.run,
+            "reset": self.reset.run,
+        }
+
     async def load(self) -> None:
         """Take what the store holds into memory; raise what the store raises."""
         await self.household.load(self._types)
@@ -259,16 +273,8 @@ class Home:
     async def run(self) -> None:
         """Keep, look up and watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.journal.run())
-            group.create_task(self.strangers.run())
-            group.create_task(self.presence.run())
-            group.create_task(self.forgetting.run())
-            group.create_task(self.audit.run())
-            group.create_task(self.lookout.run())
-            group.create_task(self.provisioning.run())
-            group.create_task(self.outbox_bounds.run())
-            group.create_task(self.restarts.run())
-            group.create_task(self.reset.run())
+            for run in self.workers.values():
+                group.create_task(run())
 
     def _kept(self, changes: Sequence[DeviceChange]) -> None:
         self.devices.kept(changes)  # journal and service know each other; one of them has to come first

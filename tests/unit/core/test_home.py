@@ -33,6 +33,12 @@ def bare(ports: MemoryPorts, **more: Any) -> Home:
     )
 
 
+def test_whatever_of_a_home_runs_is_among_its_workers(ports: MemoryPorts) -> None:
+    home = bare(ports)
+
+    assert {part.run for part in vars(home).values() if hasattr(part, "run")} == set(home.workers.values())
+
+
 async def test_a_store_that_goes_and_comes_back_is_told(ports: MemoryPorts, home: Home) -> None:
     await living(home)
     told = home.bus.subscribe(LinkStatusChanged, bound=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 app = App(
     name="station",
+    version=lambda: version("station"),
     help="""The program that runs a smart home. Settings come from STATION_* and a TOML file: docs/protocols.md §7.
 
     To look around: `station demo`. For a home: `station config check`, then `station serve`. When something is wrong:

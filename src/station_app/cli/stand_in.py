@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TextIO
@@ -18,10 +20,12 @@ from station_core.errors import SettingInvalid, StationError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import AsyncIterator
 
     from station_app.simulator.cloud.record import Entry
 
 CA_FILE: Final = Path("stand-in-cloud.pem")
+LINE_BOUND: Final = 2**21  # bytes: longer than any message that a station takes
 
 
 def cloud(
@@ -99,17 +103,35 @@ async def _script(cloud: StandInCloud, lines: list[str]) -> int:
 async def _typed(cloud: StandInCloud, stop: asyncio.Event) -> int:
     """Orders from standard input; its end ends nothing: a stand-in in the background has none."""
     orders = Orders(cloud)
-    _note(USAGE if sys.stdin.isatty() else "")
-    reader = asyncio.StreamReader()
-    with contextlib.suppress(OSError, ValueError):  # what is no pipe, socket or terminal can't be waited for
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
+    if sys.stdin is not None:  # None: started with standard input closed
+        _note(USAGE if sys.stdin.isatty() else "")
+        async for line in _lines_of(sys.stdin):
             try:
-                await orders.carry_out(line.decode(errors="replace"))
+                await orders.carry_out(line)
             except StationError as error:
                 _note(str(error))
     await stop.wait()
     return 0
+
+
+async def _lines_of(source: TextIO) -> AsyncIterator[str]:
+    """Line by line, as they are typed; a file, and /dev/null, can't be waited for, and are read as they are."""
+    mode = os.fstat(source.fileno()).st_mode
+    if not (source.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        for line in source.buffer.readlines():
+            yield line.decode(errors="replace")
+        return
+    reader = asyncio.StreamReader(limit=LINE_BOUND)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            _note(f"That line has over {LINE_BOUND} bytes; no more orders are read.")
+            return
+        if not line:
+            return
+        yield line.decode(errors="replace")
 
 
 def _lines(script: Path | None) -> list[str] | None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,10 @@ def test_a_wrong_command_line_has_its_own_code(station: Terminal, words: list[st
 
     assert (ended.code, ended.out) == (64, "")
     assert ended.err
+
+
+def test_the_version_is_that_of_the_installed_package(station: Terminal) -> None:
+    assert station("--version").out == f"{version('station')}\n"
 
 
 def test_the_nearest_kind_of_an_error_gives_the_code() -> None:

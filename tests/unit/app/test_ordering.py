@@ -11,7 +11,7 @@ import pytest
 from station_adapters.control.frames import LINE_BOUND, SOCKET_NAME
 from station_adapters.control.server import ControlServer
 from station_app.cli import ordering
-from station_app.cli.output import table
+from station_app.cli.output import answer, table
 from station_core.errors import DeviceUnknown, Malformed, SettingInvalid, TooLarge, Unavailable
 
 if TYPE_CHECKING:
@@ -84,6 +84,13 @@ def test_at_a_terminal_it_is_typed_twice(monkeypatch: pytest.MonkeyPatch, again:
     else:
         with pytest.raises(Malformed):
             ordering.password()
+
+
+def test_an_answer_for_programs_is_one_line_and_for_people_it_is_words(capsys: pytest.CaptureFixture[str]) -> None:
+    answer([{"name": "Küche", "up": True}], "-", as_json=True)
+    answer({}, "two\nlines", as_json=False)
+
+    assert capsys.readouterr().out == '[{"name":"Küche","up":true}]\ntwo\nlines\n'
 
 
 def test_a_table_shows_no_control_characters() -> None:

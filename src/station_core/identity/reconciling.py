@@ -149,9 +149,9 @@ class Household:
         # Two that were two people to the station are one: who was here by themselves stays.
         untold = member.station_password_hash is UNTOLD
         digest = user.station_password_hash if untold else member.station_password_hash
-        whole = replace(
-            member, name=member.name or user.name, role=member.role or user.role, station_password_hash=digest
-        )
+        # Whoever leads stays, so an owner who comes here was one: they are an admin from now on.
+        role = Role.ADMIN if user.role is Role.OWNER else user.role
+        whole = replace(member, name=member.name or user.name, role=member.role or role, station_password_hash=digest)
         linked = self._linked(self.users[holder], whole)
         self.leave(user)
         return linked

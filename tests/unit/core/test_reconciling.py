@@ -77,6 +77,17 @@ def test_a_former_owner_of_whose_role_nothing_is_told_is_an_admin() -> None:
         assert home.roles == {"bob": "admin", "kim": "owner"}
 
 
+def test_a_former_owner_who_becomes_one_with_somebody_who_was_here_is_an_admin() -> None:
+    home = Home()
+    home.sync(member("anna", email="kim@x.example"), owner="anna")
+    home.sync(member("anna", role=None), member("kim"), owner="kim")
+
+    assert {user.email: user.role for user in home.users.values()} == {
+        "anna@x.example": Role.ADMIN,
+        "kim@x.example": Role.OWNER,
+    }
+
+
 def test_a_former_owner_who_isnt_told_of_goes() -> None:
     home = Home(owner=cloud("bob", Role.OWNER))
     home.sync(member("kim"), owner="kim")

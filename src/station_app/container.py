@@ -25,13 +25,13 @@ from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.link import MqttLink
 from station_adapters.qr.codes import svg
 from station_adapters.sql.agent import SqlAgentStore
+from station_adapters.sql.apart import UpgradeApart
 from station_adapters.sql.audit import SqlAuditStore
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.identity import SqlIdentityStore
 from station_adapters.sql.lock import store_lock
-from station_adapters.sql.migrations import upgrade
 from station_adapters.sql.outbox import SqlOutbox
 from station_adapters.sql.provisioning import SqlProvisioningStore
 from station_adapters.system.clock import SystemClock, SystemRandomness
@@ -207,7 +207,7 @@ class Container(containers.DeclarativeContainer):
         hub=hub,
         database=database,
         store_lock=lock,
-        upgrade=providers.Object(upgrade),
+        upgrade=providers.Singleton(UpgradeApart, settings.provided.database_url.reveal.call()),
         link=link,
         inbound=inbound,
         broker=broker,

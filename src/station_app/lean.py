@@ -1,8 +1,8 @@
 """
-What libraries would take along though the station has no use for it, together 10 MB.
+What libraries would take along though the station has no use for it, together 8 MB.
 
-rich, of structlog, for tracebacks that show the values of local variables, passwords among them; pygments, of mako, of
-alembic, for errors as web pages. Both libraries do without.
+rich, of structlog, for tracebacks that show the values of local variables, passwords among them; pygments, of rich;
+most of cryptography, of PyJWT, for signatures by other algorithms. Each does without.
 """
 
 from __future__ import annotations

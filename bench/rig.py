@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 from bench.wire import HttpWire
 
+from station_adapters.mosquitto.broker import YIELDS
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
@@ -65,6 +66,7 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
         broker = await stack.enter_async_context(Mosquitto())
+        psutil.Process(broker.pid).nice(psutil.Process().nice() + YIELDS)  # as the station's own
         environment = {
             **os.environ,
             "STATION_DATA_DIR": str(folder / "data"),

@@ -13,6 +13,7 @@ import aiomqtt
 import psutil
 import pytest
 
+from station_adapters.mosquitto.broker import YIELDS
 from station_core.errors import BrokerUnavailable, LinkDown
 from tests.servers.ports import free_port
 
@@ -60,6 +61,14 @@ async def test_a_broker_that_ends_is_told_and_leaves_nothing_behind(tmp_path: Pa
     assert not (tmp_path / "pid").exists()
     with pytest.raises(BrokerUnavailable):
         await park.broker.admit([])
+
+
+async def test_in_overload_the_station_goes_first(tmp_path: Path) -> None:
+    park = Park(tmp_path)
+    async with running(park.broker):
+        broker = psutil.Process(int((tmp_path / "pid").read_text()))
+
+        assert broker.nice() == psutil.Process().nice() + YIELDS
 
 
 async def test_a_port_that_is_taken_is_told_in_words(tmp_path: Path) -> None:

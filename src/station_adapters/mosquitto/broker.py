@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("station.broker")
 
 UP_WITHIN: Final = 5.0  # seconds from the start, or from a new list, until it answers by it
+YIELDS: Final = 5  # steps of niceness: in overload the station gets to what the broker has before the broker takes more
 _ASKED_EVERY: Final = 0.005  # seconds
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # where to reach it from here
 
@@ -95,6 +96,7 @@ class MosquittoBroker:
             self._begun = True
             self._process = process
             self._last_words = ""
+        _yield_to_us(process.pid)
         try:
             self._write(self._pid_file, f"{process.pid}\n".encode())
             async with asyncio.TaskGroup() as group:
@@ -193,6 +195,12 @@ class ForeignBroker:
 
     async def admit(self, accounts: Sequence[Account]) -> None:
         """See `BrokerDoor`."""
+
+
+def _yield_to_us(pid: int) -> None:
+    """What came is worked off before more is taken in: devices that say too much are slowed down by TCP."""
+    with contextlib.suppress(OSError):  # it has ended, or a container forbids it
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + YIELDS)
 
 
 async def _end(process: Process) -> None:

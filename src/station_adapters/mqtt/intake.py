@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from station_adapters.mqtt.packets import DUP
-from station_adapters.mqtt.payloads import read_state
+from station_adapters.mqtt.payloads import UNREADABLE, decode_state, read_state
 from station_adapters.mqtt.topics import Suffix
 from station_core.errors import Malformed
 from station_core.values import INT_BOUND, MAX_KEYS, MAX_MESSAGE, object_weight
@@ -23,8 +23,9 @@ FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn'
 READ_AGAIN_AT: Final = 5_000
 BYTES: Final = 32 * 1024 * 1024  # of payloads that wait, at which reading stops: a house's messages are 100 bytes each
 TURN: Final = 200  # messages handled before the loop gets to do other things
-_SUPERSEDED: Final = (Suffix.STATE, "superseded")
-_NUMBERS: Final = frozenset({int, float})
+_STATE: Final = Suffix.STATE  # to reach for an enum's member takes Python 3.11 as long as to find a route
+_SUPERSEDED: Final = (_STATE, "superseded")
+_PLAIN: Final = frozenset({float, int, bool})
 
 
 class Acknowledger(Protocol):
@@ -39,10 +40,23 @@ class Message:
     """
     A message that waits; *packet_id* is 0 at QoS 0.
 
-    `report` is decoded ahead, and takes in others, only in overload; `weight` bounds its size in bytes of JSON then.
+    Only in overload its report is decoded ahead, and takes in others: `weight` bounds its size in bytes of JSON then;
+    `names`, None unless all values are numbers and booleans, `kinds` and `checked` are its shape.
     """
 
-    __slots__ = ("came_by", "flags", "packet_id", "payload", "report", "route", "superseded", "weight")
+    __slots__ = (
+        "came_by",
+        "checked",
+        "flags",
+        "kinds",
+        "names",
+        "packet_id",
+        "payload",
+        "report",
+        "route",
+        "superseded",
+        "weight",
+    )
 
     def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         self.route = route
@@ -53,6 +67,14 @@ class Message:
         self.report: dict[str, Any] | None = None
         self.weight = 0
         self.superseded: list[Delivery] | None = None
+        self.names: list[str] | None = None
+
+    def become(self, report: dict[str, Any], weight: int) -> None:
+        """Stand for this report, of so many bytes."""
+        self.report, self.weight = report, weight
+        self.kinds = [*map(type, report.values())]
+        self.names = list(report) if _PLAIN.issuperset(self.kinds) else None
+        self.checked = [name for name, kind in zip(report, self.kinds, strict=True) if kind is not float]
 
     @property
     def delivery(self) -> Delivery:
@@ -105,14 +127,14 @@ class Intake:
         if len(self._waiting) >= SHED_FROM:
             if not self._shedding:
                 self._begin_to_shed()
-            if route.suffix is Suffix.STATE and self._superseded(route, payload, packet_id, flags, came_by):
+            if route.suffix is _STATE and self._superseded(route, payload, packet_id, flags, came_by):
                 return
         message = Message(route, payload, packet_id, flags, came_by)
         self._waiting.append(message)
         self._bytes += len(payload)
         self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         self._empty.clear()
-        if self._shedding and route.suffix is Suffix.STATE:
+        if self._shedding and route.suffix is _STATE:
             self._newest[route.external_id] = message
         self.schedule()
 
@@ -154,7 +176,7 @@ class Intake:
 
     def _begin_to_shed(self) -> None:
         self._shedding = True
-        self._newest = {m.route.external_id: m for m in self._waiting if m.route.suffix is Suffix.STATE}
+        self._newest = {m.route.external_id: m for m in self._waiting if m.route.suffix is _STATE}
 
     def _superseded(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> bool:
         """Whether the report now waits inside its device's newest waiting one."""
@@ -164,12 +186,10 @@ class Intake:
         try:
             if older.report is None:
                 state = read_state(older.payload).state
-                older.weight = object_weight(state, 2)
-                older.report = state
-            report = read_state(payload).state
-            if not _merged(older, report):
+                older.become(state, object_weight(state, 2))
+            if len(payload) > MAX_MESSAGE or not _merged(older, decode_state(payload).state):
                 return False
-        except Malformed:
+        except (Malformed, *UNREADABLE):
             return False  # each gets its own verdict in its turn
         if packet_id:
             if older.superseded is None:
@@ -183,31 +203,21 @@ def _merged(older: Message, report: dict[str, Any]) -> bool:
     """Whether the report could be merged into the older one's; raise `Malformed` for what no wire accepts."""
     before = older.report
     assert before is not None
-    if before.keys() != report.keys() or not _plain(before, report):
-        weight = older.weight + object_weight(report, 2)
-        for key, new in report.items():
-            old = before.get(key, new)
-            if old is not new and (isinstance(old, bool) or isinstance(new, bool)):
+    if list(report) == older.names and [*map(type, report.values())] == older.kinds:
+        # As most reports by far. A float is as good as the one before it: none is infinite in JSON.
+        for name in older.checked:
+            new = report[name]
+            if new is not before[name] and (type(new) is bool or not -INT_BOUND < new < INT_BOUND):
                 return False
-        if weight > MAX_MESSAGE or len(before) + len(report) > MAX_KEYS:
-            merged = {**before, **report}
-            if len(merged) > MAX_KEYS or (weight := object_weight(merged, 2)) > MAX_MESSAGE:
-                return False
-        older.weight = weight
-    before.update(report)
-    return True
-
-
-def _plain(before: dict[str, Any], report: dict[str, Any]) -> bool:
-    """Whether all is as in most reports by far: a number in place of a number, a boolean in place of the same."""
+        older.report = report
+        return True
+    weight = older.weight + object_weight(report, 2)
     for key, new in report.items():
-        kind, old = type(new), before[key]
-        if kind is bool:
-            if old is not new:
-                return False
-        elif kind is int:
-            if type(old) not in _NUMBERS or not -INT_BOUND < new < INT_BOUND:
-                return False
-        elif kind is not float or type(old) not in _NUMBERS:
+        old = before.get(key, new)
+        if old is not new and (isinstance(old, bool) or isinstance(new, bool)):
             return False
+    merged = {**before, **report}
+    if len(merged) > MAX_KEYS or (weight > MAX_MESSAGE and (weight := object_weight(merged, 2)) > MAX_MESSAGE):
+        return False
+    older.become(merged, weight)
     return True

@@ -61,6 +61,9 @@ class Handshake(msgspec.Struct):
         )
 
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class _Reader(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
@@ -70,11 +73,14 @@ class _Reader(Generic[T]):
             raise Malformed(TooLarge.fact)
         try:
             return self._decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Malformed(str(error)) from None
 
 
 read_state: Final = _Reader(State)
+decode_state: Final = msgspec.json.Decoder(State).decode
+"""As `read_state`, but raises one of `UNREADABLE`, and takes a payload of any size."""
+
 read_event: Final = _Reader(Event)
 read_heartbeat: Final = _Reader(Heartbeat)
 read_handshake: Final = _Reader(Handshake)

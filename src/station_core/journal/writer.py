@@ -100,9 +100,7 @@ class Journal(Generic[C]):
         """Call once, soon after half of what makes it `full` is free again; asked twice, it's called once."""
         self._on_room = call
 
-    def append(
-        self, change: C, delivery: Delivery | None = None, weight: int = 0, *, urgent: bool = True
-    ) -> Batch[C]:
+    def append(self, change: C, delivery: Delivery | None = None, weight: int = 0, *, urgent: bool = True) -> Batch[C]:
         """
         Take a change in, of so many bytes; its batch is the receipt.
 

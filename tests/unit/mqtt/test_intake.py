@@ -12,6 +12,7 @@ from station_adapters.mqtt import intake as module
 from station_adapters.mqtt.intake import Intake
 from station_adapters.mqtt.packets import DUP
 from station_adapters.mqtt.topics import Route, Suffix
+from station_core.values import MAX_MESSAGE, MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,8 +173,9 @@ def test_without_room_nothing_is_handled_until_it_is_scheduled_again(bench: Benc
         b'{"state": []}',
         b'{"state":{"t":9223372036854775808}}',
         b'{"state":{"t":' + b"[" * 31 + b"]" * 31 + b"}}",
+        b'{"state":{"t":1' + b" " * MAX_MESSAGE + b"}}",
     ],
-    ids=["none of JSON", "no object", "beyond 64 bits", "nested too deep"],
+    ids=["none of JSON", "no object", "beyond 64 bits", "nested too deep", "over 64 KiB of nothing"],
 )
 def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -> None:
     for n in range(4):
@@ -184,6 +186,19 @@ def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -
 
     assert [m.payload for m in bench.handled].count(wrong) == 1
     assert {"t": 5} in [m.report for m in bench.handled]
+
+
+@pytest.mark.parametrize("wrong", ["x" * (MAX_TEXT + 1), "a\0b", "\ud800"], ids=["too long", "NUL", "lone surrogate"])
+def test_a_text_in_place_of_a_text_is_looked_at_too(bench: Bench, wrong: str) -> None:
+    bench.offer({"mode": "calm"}, "d0")
+    for n in range(3):
+        bench.offer({"t": n}, f"other{n}")
+    bench.offer({"mode": "wild"}, "d0")
+    bench.offer({"mode": wrong}, "d0")
+    bench.run()
+
+    texts = [m.report or m.payload for m in bench.handled if m.route.external_id == "d0"]
+    assert texts == [{"mode": "wild"}, json.dumps({"state": {"mode": wrong}}).encode()]
 
 
 def test_reports_become_one_only_as_far_as_one_report_may_go(bench: Bench) -> None:

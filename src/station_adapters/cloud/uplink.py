@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.cloud")
 
-NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 25,000 at once
+NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 12,000 at once
 STORE_BACK_OFF: Final = 5.0  # seconds
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from station_core.events import Subscription
     from station_core.home import Home
 
-NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 25,000 at once
+NEWS_BOUND: Final = 65_536  # events; a commit tells up to some 12,000 at once
 AT_ONCE: Final = 1_000  # events told before others get their turn of the loop
 SOCKETS: Final = 100
 STRANGERS: Final = 50  # sockets that haven't shown yet who they are: they can't take the place of those who have

@@ -1,67 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from station_adapters.mqtt import intake as module
-from station_adapters.mqtt.intake import Intake
 from station_adapters.mqtt.packets import DUP
-from station_adapters.mqtt.topics import Route, Suffix
+from station_adapters.mqtt.topics import Suffix
 from station_core.values import MAX_MESSAGE, MAX_TEXT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from station_adapters.mqtt.intake import Message
-
-
-class Wire:
-    def acknowledge(self, packet_ids: list[int]) -> None:
-        raise AssertionError(packet_ids)  # the intake acknowledges nothing by itself
-
-
-class Bench:
-    """An intake whose turns of the loop are taken by hand."""
-
-    def __init__(self) -> None:
-        self.handled: list[Message] = []
-        self.turns: list[Callable[[], None]] = []
-        self.room = True
-        self.roomy = 0
-        self.wire = Wire()
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.intake = Intake(
-            handle=self.handled.append,
-            room=lambda: self.room,
-            soon=self.turns.append,
-            on_roomy=self.had_room,
-            counts=self.counts,
-        )
-
-    def had_room(self) -> None:
-        self.roomy += 1
-
-    def offer(
-        self, report: object, device: str = "d", *, suffix: Suffix = Suffix.STATE, packet_id: int = 0, flags: int = 0
-    ) -> None:
-        payload = report if isinstance(report, bytes) else json.dumps({"state": report}).encode()
-        self.intake.offer(Route("s", device, suffix, 0), payload, packet_id, flags, self.wire)
-
-    def run(self) -> None:
-        while self.turns:
-            self.turns.pop(0)()
-
-    def reports(self) -> list[dict[str, Any]]:
-        return [
-            json.loads(m.payload)["state"] if m.report is None else m.report
-            for m in self.handled
-            if m.route.suffix is Suffix.STATE
-        ]
+from tests.unit.mqtt.intake_bench import Bench
 
 
 @pytest.fixture
@@ -268,48 +216,3 @@ async def test_it_is_drained_when_nothing_waits(bench: Bench) -> None:
     await bench.intake.drained()
 
     assert len(bench.handled) == 1
-
-
-REPORTS = st.dictionaries(
-    st.sampled_from("abc"), st.one_of(st.booleans(), st.integers(0, 3), st.none()), min_size=1, max_size=3
-)
-
-
-@given(offers=st.lists(st.tuples(st.sampled_from(["x", "y"]), REPORTS), max_size=60), each=st.integers(1, 9))
-def test_overload_changes_neither_the_final_state_nor_any_flip(
-    offers: list[tuple[str, dict[str, Any]]], each: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SHED_FROM", 4)
-        bench = Bench()
-        for n, (device, report) in enumerate(offers):
-            bench.offer(report, device)
-            if n % each == 0 and bench.turns:
-                bench.turns.pop(0)()
-        bench.run()
-
-    for device in ("x", "y"):
-        sent = [report for name, report in offers if name == device]
-        got = [r for m, r in zip(bench.handled, bench.reports(), strict=True) if m.route.external_id == device]
-        assert merged(got) == merged(sent)
-        assert flips(got) == flips(sent)
-
-
-def merged(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    state: dict[str, Any] = {}
-    for report in reports:
-        state |= report
-    return state
-
-
-def flips(reports: list[dict[str, Any]]) -> dict[str, list[bool]]:
-    """For each capability, the booleans to which it flipped, in order."""
-    state: dict[str, Any] = {}
-    found: dict[str, list[bool]] = {}
-    for report in reports:
-        for key, new in report.items():
-            old = state.get(key)
-            if isinstance(old, bool) and isinstance(new, bool) and old is not new:
-                found.setdefault(key, []).append(new)
-        state |= report
-    return found

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from station_adapters.mqtt.intake import Intake
+from station_adapters.mqtt.topics import Route, Suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from station_adapters.mqtt.intake import Message
+
+
+class Wire:
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        raise AssertionError(packet_ids)  # the intake acknowledges nothing by itself
+
+
+class Bench:
+    """An intake whose turns of the loop are taken by hand."""
+
+    def __init__(self) -> None:
+        self.handled: list[Message] = []
+        self.turns: list[Callable[[], None]] = []
+        self.room = True
+        self.roomy = 0
+        self.wire = Wire()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.intake = Intake(
+            handle=self.handled.append,
+            room=lambda: self.room,
+            soon=self.turns.append,
+            on_roomy=self.had_room,
+            counts=self.counts,
+        )
+
+    def had_room(self) -> None:
+        self.roomy += 1
+
+    def offer(
+        self, report: object, device: str = "d", *, suffix: Suffix = Suffix.STATE, packet_id: int = 0, flags: int = 0
+    ) -> None:
+        payload = report if isinstance(report, bytes) else json.dumps({"state": report}).encode()
+        self.intake.offer(Route("s", device, suffix, 0), payload, packet_id, flags, self.wire)
+
+    def run(self) -> None:
+        while self.turns:
+            self.turns.pop(0)()
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(m.payload)["state"] if m.report is None else m.report
+            for m in self.handled
+            if m.route.suffix is Suffix.STATE
+        ]

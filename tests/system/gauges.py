@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SAMPLED_EVERY: Final = 10.0  # seconds
-WARM_AFTER: Final = 720.0  # seconds of a process: each trouble was there once, each bounded record has been filled
+WARM_AFTER: Final = 300.0  # seconds of a process, in which the soak has each trouble befall it once
 JUDGED_FROM: Final = 1_800.0  # seconds of a run; a shorter one says too little about its slope
 SLOPE_BOUND: Final = 1.0  # MB an hour
 GROWTH_BOUND: Final = 5  # descriptors or threads

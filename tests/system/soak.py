@@ -1,5 +1,5 @@
 """
-Does anything grow? A household for as long as wanted: many devices, people who look on, one trouble a minute.
+Does anything grow? A household for as long as wanted: many devices, people who look on, a trouble at least each minute.
 
 `make soak` fails when memory, threads or descriptors of the station grow, or when what must hold doesn't.
 """
@@ -29,13 +29,13 @@ from station_app.simulator.link import Home
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import Postgres
-from tests.system.gauges import Gauge, Sample
+from tests.system.gauges import WARM_AFTER, Gauge, Sample
 from tests.system.living import STATION_ID, StationProcess, station_in
 from tests.system.onlookers import Caller, Record, percentile, watch
 from tests.system.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 TYPES: Final = ("light", "climate", "pir", "switch-pir")
 TROUBLE_EVERY: Final = 60.0  # seconds
@@ -74,16 +74,20 @@ class Soak:
                 task.cancel()
 
     async def _suffer(self, until: float) -> None:
-        rotation = [*self.troubles.once(), *self.troubles.rotation()]
-        number = 0
-        while (began := time.monotonic()) < until:
-            number += 1
-            trouble = rotation.pop(0) if rotation else None
-            if trouble is None:
-                rotation = list(self.troubles.rotation())
-                trouble = rotation.pop(0)
+        """Each trouble once while the station gets warm, so that what comes later finds nothing new; then at leisure."""
+        warm_at = time.monotonic() + WARM_AFTER
+        for number, trouble in enumerate(self._troubles(), 1):
+            began = time.monotonic()
+            if began >= until:
+                return
             await self._befall(number, trouble)
-            await asyncio.sleep(max(0.0, min(began + TROUBLE_EVERY, until) - time.monotonic()))
+            every = WARM_AFTER / len(self.troubles.rotation()) if began < warm_at else TROUBLE_EVERY
+            await asyncio.sleep(max(0.0, min(began + every, until) - time.monotonic()))
+
+    def _troubles(self) -> Iterator[Callable[[], Awaitable[None]]]:
+        yield from self.troubles.once()
+        while True:
+            yield from self.troubles.rotation()
 
     async def _befall(self, number: int, trouble: Callable[[], Awaitable[None]]) -> None:
         name = getattr(trouble, "__name__", "trouble").replace("_", " ")

@@ -1,5 +1,5 @@
 """
-Does anything grow? A household for as long as wanted: many devices, people who look on, a trouble at least each minute.
+Does anything grow? A household for as long as wanted: many devices, people who look on, a trouble each minute.
 
 `make soak` fails when memory, threads or descriptors of the station grow, or when what must hold doesn't.
 """

@@ -15,6 +15,7 @@ from station_core.devices.events import DeviceCommandSent
 from station_core.devices.model import Introduction, Status
 from station_core.devices.ports import DeviceChange
 from station_core.errors import ChangeRefused, StoreUnavailable
+from tests.contract.deeds import deed
 from tests.contract.told import NOON, added, batch, device, goes, kept, reports, tells
 
 if TYPE_CHECKING:
@@ -214,6 +215,23 @@ async def test_a_large_batch_is_kept_whole_and_in_order(stores: StoreRig) -> Non
 
     assert loaded.deliveries == [(n + 1, n) for n in range(2_000)]
     assert told == [{"action": "press", "n": n} for n in range(1_500, 2_000)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+async def test_every_device_of_a_batch_is_kept_as_it_reported_and_every_deed_in_order(
+    stores: StoreRig, count: int
+) -> None:
+    devices = [await added(stores.devices, f"lamp-{n}") for n in range(count)]
+    changes = [
+        replace(reports(one, {"on": n % 2 == 0, "n": n}), deeds=(deed(detail={"n": n}),))
+        for n, one in enumerate(devices)
+    ]
+    await stores.devices.commit(batch(1, *changes))
+    found = [await kept(stores.devices, one.external_id) for one in devices]
+    records = (await stores.audit.records()).items
+
+    assert found == [change.device for change in changes]
+    assert [record.deed.detail["n"] for record in reversed(records)] == list(range(count))
 
 
 async def test_a_cancelled_batch_is_kept_whole_or_not_at_all_and_can_come_again(stores: StoreRig) -> None:

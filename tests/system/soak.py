@@ -74,7 +74,7 @@ class Soak:
                 task.cancel()
 
     async def _suffer(self, until: float) -> None:
-        """Each trouble once while the station gets warm, so that what comes later finds nothing new; then at leisure."""
+        """Each trouble once while the station gets warm, so that what comes later is nothing new; then at leisure."""
         warm_at = time.monotonic() + WARM_AFTER
         for number, trouble in enumerate(self._troubles(), 1):
             began = time.monotonic()

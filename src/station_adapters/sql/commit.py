@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from station_adapters.sql import commit_sqlite
 from station_adapters.sql.audit import COLUMNS
 from station_adapters.sql.sqlite import SqliteDatabase
 from station_adapters.sql.tables import microseconds
@@ -16,8 +17,6 @@ from station_core.errors import StoreTaken
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Connection
 
     from station_adapters.sql.batch import Rows
     from station_adapters.sql.engine import Database
@@ -98,31 +97,6 @@ _END: Final = "\n)\nSELECT seq FROM fresh"
 
 EPOCH: Final = "SELECT epoch FROM journal WHERE id = 1"
 
-SQLITE_FRESH: Final = """
-UPDATE journal SET last_batch = :number, last_seq = last_seq + :lines
-WHERE id = 1 AND last_batch < :number AND epoch = coalesce(:epoch, epoch)
-RETURNING last_seq - :lines
-"""
-SQLITE_DEVICE: Final = """
-UPDATE devices SET type = ?, status = ?, last_known_state = ?, firmware_version = ?, chip = ?, kit_tag = ?,
-    last_heartbeat_at = ?, station_id = ?, session = ?, acks = ?, updated_at = ?
-WHERE id = ?
-"""
-SQLITE_MARKED_DEVICE: Final = SQLITE_DEVICE.replace(
-    " updated_at = ?\n",
-    """ updated_at = ?,
-    unsent_state_at = coalesce(?, unsent_state_at), unsent_state_seq = coalesce(?, unsent_state_seq)
-""",
-)
-SQLITE_LINE: Final = """
-INSERT INTO device_events (seq, id, device_id, event_type, payload, device_name, device_type, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-SQLITE_DEED: Final = f"INSERT INTO audit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
-SQLITE_LETTER: Final = """
-INSERT INTO outbox (seq, id, rank, channel, method, params, size, written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
 
 @cache
 def statement(*, letters: bool, deeds: bool) -> str:
@@ -186,7 +160,8 @@ class _Postgres:
             *(_columns(rows.deeds, len(COLUMNS)) if rows.deeds else ()),
         )
         if row is None and epoch is not None:
-            _check_epoch(await self._database.statement(EPOCH), epoch)
+            found = await self._database.statement(EPOCH)
+            _check_epoch(found[0], epoch)
 
 
 class _Sqlite:
@@ -198,42 +173,13 @@ class _Sqlite:
         return microseconds
 
     async def write(self, rows: Rows, epoch: int | None) -> None:
-        await self._database.run(lambda connection: _write(connection, rows, epoch))
+        found = await self._database.run(lambda connection: commit_sqlite.write(connection, rows, epoch))
+        if found is not None and epoch is not None:
+            _check_epoch(found, epoch)
 
 
-def _write(connection: Connection, rows: Rows, epoch: int | None) -> None:
-    # sqlite3's own cursor: SQLAlchemy's would take longer than the statements do.
-    cursor = cast("Any", connection.connection.driver_connection).cursor()
-    asked = {"number": rows.number, "lines": len(rows.lines), "epoch": epoch}
-    fresh = cursor.execute(SQLITE_FRESH, asked).fetchall()
-    if not fresh:
-        if epoch is not None:
-            _check_epoch(cursor.execute(EPOCH).fetchone(), epoch)
-        return
-    before: int = fresh[0][0]
-    if rows.marks:
-        marked = zip(rows.devices, rows.marks, strict=True)
-        cursor.executemany(SQLITE_MARKED_DEVICE, (_marked(device, *mark, before) for device, mark in marked))
-    elif rows.devices:
-        cursor.executemany(SQLITE_DEVICE, rows.devices)
-    if rows.lines:
-        cursor.executemany(SQLITE_LINE, ((seq, *line) for seq, line in enumerate(rows.lines, before + 1)))
-    if rows.letters:
-        cursor.executemany(SQLITE_LETTER, ((before + cast("int", n), *letter) for n, *letter in rows.letters))
-    if rows.deeds:
-        cursor.executemany(SQLITE_DEED, rows.deeds)
-    cursor.execute("DELETE FROM journal_deliveries WHERE batch < ?", (rows.oldest,))
-    if rows.deliveries is not None:
-        cursor.execute("INSERT INTO journal_deliveries VALUES (?, ?)", (rows.number, rows.deliveries))
-
-
-def _marked(device: tuple[object, ...], at: object, after: int | None, before: int) -> tuple[object, ...]:
-    *reported, device_id = device
-    return (*reported, at, None if after is None else before + after, device_id)
-
-
-def _check_epoch(found: Sequence[int], mine: int) -> None:
-    if found[0] != mine:
+def _check_epoch(found: int, mine: int) -> None:
+    if found != mine:
         raise StoreTaken("Another station has used this store in the meantime.")
 
 

@@ -1,8 +1,9 @@
 """
-What libraries would take along though the station has no use for it, together 8 MB.
+What libraries would take along though the station has no use for it, together 9 MB.
 
 rich, of structlog, for tracebacks that show the values of local variables, passwords among them; pygments, of rich;
-most of cryptography, of PyJWT, for signatures by other algorithms. Each does without.
+most of cryptography, of PyJWT, for signatures by other algorithms; greenlet, of structlog, for threads that are none.
+Each does without.
 """
 
 from __future__ import annotations

@@ -75,17 +75,17 @@ class Troubles:
         return [self.station_killed_and_restarted]
 
     def rotation(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        """What comes again and again."""
+        """What comes again and again; first what the station has most to do with."""
         troubles: list[Callable[[], Awaitable[None]]] = [
-            self.broker_restarted_empty,
-            self.burst_of_reports,
-            self.broker_held_still,
-            self.connection_cut,
-            self.slow_reader,
-            self.connection_reset,
-            self.devices_unplugged,
-            self.connection_stalled,
             self.rubbish,
+            self.burst_of_reports,
+            self.slow_reader,
+            self.broker_restarted_empty,
+            self.connection_cut,
+            self.devices_unplugged,
+            self.connection_reset,
+            self.broker_held_still,
+            self.connection_stalled,
         ]
         if self._postgres is not None:
             troubles[2:2] = [self.database_stopped]

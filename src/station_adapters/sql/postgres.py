@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from station_adapters.sql.content import from_json, to_json
 from station_adapters.sql.engine import WITHIN, Database
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from sqlalchemy import URL, Connection
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 
@@ -36,23 +36,27 @@ SESSION: Final[Mapping[str, str]] = {
 
 
 class PostgresDatabase(Database):
-    """A PostgreSQL server: a small pool, and one connection that is the journal's alone."""
+    """
+    A PostgreSQL server: a small pool, and one connection that is the journal's alone.
+
+    SQLAlchemy waits for asyncpg in greenlets, as by its `AsyncEngine`, which would bring along the ORM: 6 MB.
+    """
 
     dialect = "postgresql"
 
     def __init__(self, url: URL) -> None:
         self._where = url
         self._options = _driver_options(url)
-        self._engine = create_async_engine(
+        self._engine = create_engine(
             url.set(query={}),
-            async_creator=self._pooled,
+            creator=self._pooled,
             pool_size=POOL,
             max_overflow=0,
             pool_timeout=WITHIN,
             json_serializer=to_json,
             json_deserializer=from_json,
         )
-        event.listen(self._engine.sync_engine, "checkout", _check_open)
+        event.listen(self._engine, "checkout", _check_open)
         self._journal: Any = None
         self._journal_free = asyncio.Lock()
 
@@ -85,33 +89,33 @@ class PostgresDatabase(Database):
         async with self._journal_free:
             if self._journal is not None:
                 self._journal.terminate()
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
     async def _run(self, work: Callable[[Connection], T], within: float | None) -> T:
         deadline = None if within is None else _now() + within
         async with self._connection(deadline) as connection:
-            result = await _in_time(connection, connection.run_sync(work), deadline)
+            result = await _in_time(connection, greenlet_spawn(work, connection), deadline)
             self.check_held()
-            await _to_its_end(_in_time(connection, connection.commit(), deadline))
+            await _to_its_end(_in_time(connection, greenlet_spawn(connection.commit), deadline))
         return result
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         deadline = _now() + WITHIN
         async with self._connection(deadline) as connection:
-            await connection.execution_options(postgresql_readonly=True)
-            return await _in_time(connection, connection.run_sync(work), deadline)
+            await greenlet_spawn(partial(connection.execution_options, postgresql_readonly=True))
+            return await _in_time(connection, greenlet_spawn(work, connection), deadline)
 
     @asynccontextmanager
-    async def _connection(self, deadline: float | None) -> AsyncIterator[AsyncConnection]:
+    async def _connection(self, deadline: float | None) -> AsyncIterator[Connection]:
         async with asyncio.timeout_at(deadline):
-            connection = await self._engine.connect()
+            connection = await greenlet_spawn(self._engine.connect)
         try:
             yield connection
         finally:
             await _to_its_end(_put_back(connection))
 
-    async def _pooled(self) -> Any:
-        return await self.connect()
+    def _pooled(self) -> Any:
+        return cast("Any", self._engine.dialect.dbapi).connect(async_creator_fn=self.connect)
 
     async def _journal_connection(self) -> Any:
         if self._journal is None or self._journal.is_closed():
@@ -120,7 +124,7 @@ class PostgresDatabase(Database):
         return self._journal
 
 
-async def _in_time(connection: AsyncConnection, doing: Awaitable[T], deadline: float | None) -> T:
+async def _in_time(connection: Connection, doing: Awaitable[T], deadline: float | None) -> T:
     """
     What it returns, or raise `TimeoutError`; that, and a cancellation, ends the connection without a word.
 
@@ -139,16 +143,18 @@ async def _in_time(connection: AsyncConnection, doing: Awaitable[T], deadline: f
     return future.result()
 
 
-async def _put_back(connection: AsyncConnection) -> None:
+async def _put_back(connection: Connection) -> None:
     """Back to the pool, with nothing open on it."""
     with suppress(TimeoutError, DBAPIError):
-        await _in_time(connection, connection.rollback(), _now() + ROLLBACK)  # nothing to do after a commit
-    await connection.close()
+        await _in_time(
+            connection, greenlet_spawn(connection.rollback), _now() + ROLLBACK
+        )  # nothing to do after a commit
+    await greenlet_spawn(connection.close)
 
 
-def _hang_up(connection: AsyncConnection) -> None:
+def _hang_up(connection: Connection) -> None:
     if not connection.invalidated:
-        connection.sync_connection.connection.driver_connection.terminate()  # type: ignore[union-attr]  # it's open
+        connection.connection.driver_connection.terminate()  # type: ignore[union-attr]  # it's open
 
 
 async def _to_its_end(ending: Awaitable[T]) -> T:

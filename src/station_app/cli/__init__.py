@@ -40,8 +40,9 @@ def main(words: Sequence[str] | None = None) -> None:
         if given == ["serve"]:
             # What runs for months doesn't carry along what only reads command lines, 4 MB, nor other ballast.
             with without("rich", "pygments"):
-                with without("cryptography"):  # of which PyJWT would take all that HS256 has no use for
+                with without("cryptography", "greenlet"):  # others have use for them
                     import station_adapters.credentials.jwt  # noqa: F401, PLC0415
+                    import station_app.logs  # noqa: F401, PLC0415
                 from station_app.cli.serve import serve  # noqa: PLC0415
 
                 serve()

@@ -72,7 +72,18 @@ def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -
     assert not needless & set(ended.stdout.split())
     loaded = {name.partition(".")[0] for name in ended.stdout.split()}
     assert {"station_app", "litestar", "structlog"} <= loaded
-    assert not loaded & {"cyclopts", "rich", "pygments", "prometheus_client", "alembic", "bleak", "asyncpg"}
+    assert not loaded & {"cyclopts", "rich", "pygments", "prometheus_client", "alembic", "bleak", "asyncpg", "greenlet"}
+
+
+def test_over_postgresql_no_object_relational_mapper_is_carried_along() -> None:
+    question = (
+        "import sys\nfrom station_adapters.sql.engine import open_database\n"
+        "open_database('postgresql+asyncpg://nobody@127.0.0.1/none')\nprint(*sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+
+    assert "sqlalchemy.dialects.postgresql.asyncpg" in ended.stdout.split()
+    assert not {"sqlalchemy.orm", "sqlalchemy.ext.asyncio"} & set(ended.stdout.split())
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, *ORDERS], ids=" ".join)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from station_core.clock import RELEASED
@@ -30,7 +31,7 @@ class Chronicle(Generic[T]):
         for item in items:
             self._last += 1
             self._items[self._last] = item
-        for number in list(self._items)[: max(0, len(self._items) - BOUND)]:
+        for number in list(islice(self._items, max(0, len(self._items) - BOUND))):
             del self._items[number]
 
     def page(

@@ -48,6 +48,7 @@ class Health:
     """
     What is up and what isn't, told by whoever knows; a part that goes or comes back is an event, and a line in the log.
 
+    Of one part several may tell, each *by* a name of its own: it's up once nobody of them says that it's down.
     `restarts` counts by its name how often each worker had to begin again.
     """
 
@@ -55,6 +56,7 @@ class Health:
         self._bus = bus
         self._clock = clock
         self._parts: dict[str, Part] = {}
+        self._down: dict[str, dict[str, str]] = {}  # by part, by who says so: why; last who told last
         self._lost: set[str] = set()
         self.phase = Phase.STARTING
         self.restarts: Counter[str] = Counter()
@@ -71,10 +73,18 @@ class Health:
 
     def expect(self, name: str, detail: str) -> None:
         """A part isn't there yet, which is no loss."""
-        self._parts.setdefault(name, Part(up=False, since=self._clock.now(), detail=detail))
+        if name not in self._parts:
+            self._parts[name] = Part(up=False, since=self._clock.now(), detail=detail)
+            self._down[name] = {"": detail}
 
-    def tell(self, name: str, *, up: bool, detail: str = "") -> None:
-        """A part is up or down now."""
+    def tell(self, name: str, *, up: bool, detail: str = "", by: str = "") -> None:
+        """A part is up or down now, as far as *by* knows."""
+        down = self._down.setdefault(name, {})
+        down.pop(by, None)
+        if not up:
+            down[by] = detail
+        elif down:
+            up, detail = False, next(reversed(down.values()))
         before = self._parts.get(name)
         if before is not None and (before.up, before.detail) == (up, detail):
             return

@@ -283,4 +283,5 @@ class Home:
         self.devices.refused(change)
 
     def _store_is(self, trouble: StationError | None) -> None:
-        self.health.tell(STORE, up=trouble is None, detail="" if trouble is None else str(trouble))
+        # By a name of its own: whoever holds the store's lock tells of that, and neither is all.
+        self.health.tell(STORE, up=trouble is None, detail="" if trouble is None else str(trouble), by="journal")

@@ -138,6 +138,14 @@ class Postgres:
         finally:
             await connection.close()
 
+    async def fetch(self, sql: str, database: str = "postgres") -> list[asyncpg.Record]:
+        """The rows of a query, as the server's owner sees them."""
+        connection = await asyncpg.connect(self.url(database).replace("+asyncpg", ""), timeout=START)
+        try:
+            return list(await connection.fetch(sql))
+        finally:
+            await connection.close()
+
     def url(self, database: str) -> str:
         """Where a database is."""
         return f"postgresql+asyncpg://postgres@{self.host}:{self.port}/{database}"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 RECOVERED_WITHIN: Final = 10.0  # seconds from the database's return
+LOCK_HOLDERS: Final = "FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
 
 @pytest.fixture
@@ -176,6 +177,34 @@ async def test_while_the_database_is_away_memory_serves_and_nothing_is_lost(
     assert (told["http"], told["parts"]["store"]["up"]) == (503, False)
     assert again.status_code == 201
     assert order == list(range(201))
+
+
+async def test_a_database_whose_lock_is_back_but_that_takes_nothing_is_not_told_as_up(
+    tmp_path: Path, server: Postgres
+) -> None:
+    async with living(tmp_path, server) as (station, writer, lamp), station.live() as live:
+        await server.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        await server.execute("SELECT pg_reload_conf()")
+        await writer.tell(1)
+        down = await live.until("link_status", 20)
+        await server.execute(f"SELECT pg_terminate_backend(pid) {LOCK_HOLDERS}")
+        async with asyncio.timeout(RECOVERED_WITHIN):
+            while not await server.fetch(f"SELECT pid {LOCK_HOLDERS}"):
+                await asyncio.sleep(0.05)
+        refused = await station.call("POST", "/api/devices", json={"externalId": "x", "name": "X", "type": "pir"})
+        told = await ready(station)
+        await server.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        await server.execute("SELECT pg_reload_conf()")
+        up = await live.until("link_status", 20)
+        await kept(station, lamp, 2, RECOVERED_WITHIN)
+        recovered = await ready(station)
+
+    assert (down["link"], down["status"]) == ("store", "down")
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert (told["http"], told["parts"]["store"]["up"]) == (503, False)
+    assert "read-only" in told["parts"]["store"]["detail"]
+    assert (up["link"], up["status"]) == ("store", "up")
+    assert recovered["http"] == 200
 
 
 async def lived_through(

@@ -167,6 +167,7 @@ class Journal(Generic[C]):
                     self._halve(batch, refusal)
                 else:
                     self._settle(batch)
+            self._troubled(None)  # nothing is left that the store wouldn't take: it may have refused the last of it
             self._wake.clear()
             self._idle.set()
 
@@ -257,7 +258,7 @@ class Journal(Generic[C]):
             raise Malformed("The store can't keep this content.")
 
     def _troubled(self, trouble: StationError | None) -> None:
-        if type(trouble) is not type(self.trouble):
+        if (type(trouble), str(trouble)) != (type(self.trouble), str(self.trouble)):
             self.trouble = trouble
             self._on_trouble(trouble)
 

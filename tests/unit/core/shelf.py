@@ -27,11 +27,12 @@ class Fate(Enum):
 
 
 class Shelf:
-    """Keeps what it is given, as the contract of `Keeper` says; words in `poison` can never be kept."""
+    """Keeps what it is given, as the contract of `Keeper` says, but no `poison`; raises `trouble` while it's set."""
 
     def __init__(self, poison: set[str] | None = None) -> None:
         self.poison = poison or set()
         self.fates: deque[Fate] = deque()
+        self.trouble: StationError | None = None
         self.words: list[str] = []
         self.batches: list[list[str]] = []
         self.last_number = 0
@@ -40,6 +41,8 @@ class Shelf:
     async def commit(self, batch: Batch[str]) -> None:
         changes, deliveries = list(batch.changes), list(batch.deliveries)
         await settled(3)
+        if self.trouble is not None:
+            raise self.trouble
         fate = self.fates.popleft() if self.fates else Fate.KEPT
         if fate is Fate.AWAY:
             raise StoreUnavailable

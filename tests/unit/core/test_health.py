@@ -51,6 +51,45 @@ async def test_a_part_that_goes_or_comes_back_is_told_once() -> None:
     assert (clock.now() - health.parts[STORE].since).total_seconds() == 60
 
 
+async def test_a_part_of_which_several_tell_is_up_once_none_of_them_says_that_it_is_down() -> None:
+    bus = EventBus()
+    health = Health(bus, MemoryClock())
+    told = bus.subscribe(LinkStatusChanged, bound=10)
+    health.tell(STORE, up=True)
+    health.tell(STORE, up=True, by="journal")
+    health.tell(STORE, up=False, detail="its lock is lost")
+    health.tell(STORE, up=False, detail="full", by="journal")
+    both = health.parts[STORE]
+    health.tell(STORE, up=True)
+    one = health.parts[STORE]
+    health.tell(STORE, up=True, by="journal")
+
+    assert (both.up, both.detail) == (False, "full")
+    assert (one.up, one.detail) == (False, "full")
+    assert health.parts[STORE].up
+    assert [event.up for event in told.take()] == [True, False, True]
+
+
+async def test_what_is_still_wrong_is_told_when_something_else_is_right_again() -> None:
+    health = Health(EventBus(), MemoryClock())
+    health.tell(STORE, up=False, detail="its lock is lost")
+    health.tell(STORE, up=False, detail="full", by="journal")
+    health.tell(STORE, up=True, by="journal")
+
+    assert (health.parts[STORE].up, health.parts[STORE].detail) == (False, "its lock is lost")
+
+
+async def test_a_part_that_is_expected_is_not_up_by_what_another_says() -> None:
+    health = Health(EventBus(), MemoryClock())
+    health.expect(STORE, "not reached yet")
+    health.tell(STORE, up=True, by="journal")
+    before = health.parts[STORE].up
+    health.tell(STORE, up=True)
+
+    assert not before
+    assert health.parts[STORE].up
+
+
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str, object]]:
     return [(r.levelno, r.getMessage(), vars(r).get("reason")) for r in caplog.records if r.name == "station.health"]
 

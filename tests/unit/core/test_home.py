@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from station_core.devices.types import unknown_type
-from station_core.errors import RadioUnavailable, StoreUnavailable
+from station_core.errors import RadioUnavailable, StoreFull, StoreUnavailable
 from station_core.events import LinkStatusChanged
 from station_core.health import STORE
 from station_core.home import Home
@@ -53,6 +53,42 @@ async def test_a_store_that_goes_and_comes_back_is_told(ports: MemoryPorts, home
     await kept(receipt)
 
     assert [(event.link, event.up) for event in told.take()] == [(STORE, False), (STORE, True)]
+    assert home.health.ready
+
+
+async def test_a_store_that_is_held_again_but_takes_nothing_is_not_told_as_up(ports: MemoryPorts, home: Home) -> None:
+    await living(home)
+    told = home.bus.subscribe(LinkStatusChanged, bound=10)
+    ports.store.trouble = StoreFull("full")
+    receipt = home.devices.heartbeat("lamp")
+    await ports.clock.advance(10)
+    home.health.tell(STORE, up=False, detail="The store's lock is lost.")
+    home.health.tell(STORE, up=True)
+    held = home.health.parts[STORE]
+    ports.store.trouble = None
+    await ports.clock.advance(10)
+    await kept(receipt)
+
+    assert (held.up, held.detail) == (False, "full")
+    assert [event.up for event in told.take()] == [False, True]
+    assert home.health.ready
+
+
+async def test_a_store_that_takes_changes_again_is_not_up_before_its_lock_is_held(
+    ports: MemoryPorts, home: Home
+) -> None:
+    await living(home)
+    ports.store.trouble = StoreUnavailable("connection refused")
+    receipt = home.devices.heartbeat("lamp")
+    await ports.clock.advance(10)
+    home.health.tell(STORE, up=False, detail="The store's lock is lost.")
+    ports.store.trouble = None
+    await ports.clock.advance(10)
+    await kept(receipt)
+    before = home.health.parts[STORE]
+    home.health.tell(STORE, up=True)
+
+    assert (before.up, before.detail) == (False, "The store's lock is lost.")
     assert home.health.ready
 
 

@@ -1,48 +1,58 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import deque
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-QUEUE_BOUND: Final = 4 * 1024 * 1024  # characters that wait for one socket (docs/protocols.md §4)
+QUEUE_BOUND: Final = 4 * 1024 * 1024  # bytes that wait for one socket (docs/protocols.md §4)
 FRAME_BOUND: Final = 512 * 1024  # bytes of a frame: many clients refuse more than 1 MiB
 
 
 class News:
-    """Some messages of the stream, each encoded once, put into frames once for all sockets of a kind."""
+    """
+    Some messages of the stream, each encoded once, in one piece for all sockets.
+
+    Thousands may wait for a slow one: an object each would be strewn over memory that could never be given back.
+    """
+
+    __slots__ = ("_ends", "_text")
 
     def __init__(self, messages: Sequence[bytes]) -> None:
-        self._messages = messages
-        self._single: list[str] | None = None
-        self._batched: list[str] | None = None
+        self._text = b",".join(messages)
+        self._ends = array("I", accumulate(len(message) + 1 for message in messages))  # each behind its comma
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
     @property
-    def single(self) -> list[str]:
-        """A frame for each message."""
-        if self._single is None:
-            self._single = [message.decode() for message in self._messages]
-        return self._single
+    def size(self) -> int:
+        """Bytes, a comma behind each message."""
+        return self._ends[-1] if self._ends else 0
 
-    @property
-    def batched(self) -> list[str]:
-        """All in one frame, an array; in some, when it would be over 512 KiB."""
-        if self._batched is None:
-            self._batched = [f"[{b','.join(part).decode()}]" for part in self._parts()]
-        return self._batched
+    def frames(self, *, batch: bool) -> Iterator[tuple[str, int]]:
+        """A frame for each message, or arrays of up to 512 KiB, at least one message each; beside it its `size`."""
+        for start, end in self._parts() if batch else self._messages():
+            text = self._text[start : end - 1].decode()
+            yield f"[{text}]" if batch else text, end - start
 
-    def _parts(self) -> list[list[bytes]]:
-        parts: list[list[bytes]] = [[]]
-        size = 0
-        for message in self._messages:
-            if size + len(message) > FRAME_BOUND and parts[-1]:
-                parts.append([])
-                size = 0
-            parts[-1].append(message)
-            size += len(message) + 1
-        return parts
+    def _messages(self) -> Iterator[tuple[int, int]]:
+        start = 0
+        for end in self._ends:
+            yield start, end
+            start = end
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        first = 0
+        for start, end in self._messages():
+            if start > first and end - first > FRAME_BOUND:
+                yield first, start
+                first = start
+        yield first, self._ends[-1]
 
 
 class Subscriber:
@@ -56,7 +66,7 @@ class Subscriber:
     def __init__(self, snapshot: Callable[[], str], *, batch: bool) -> None:
         self._snapshot = snapshot
         self.batch = batch
-        self._frames: deque[str] = deque()
+        self._waiting: deque[Iterator[tuple[str, int]]] = deque()
         self._size = 0
         self._stale = True
         self._wake = asyncio.Event()
@@ -69,20 +79,19 @@ class Subscriber:
 
     def push(self, news: News) -> None:
         """Let this follow on what was pushed before."""
-        if self._stale:
+        if self._stale or not news:
             return
-        for frame in news.batched if self.batch else news.single:
-            # One frame is never too much: a commit may be larger than the bound.
-            if self._frames and self._size + len(frame) > QUEUE_BOUND:
-                self.restart()
-                return
-            self._frames.append(frame)
-            self._size += len(frame)
+        # A single message is never too much: it may be larger than the bound.
+        if self._size + news.size > QUEUE_BOUND and (self._size or len(news) > 1):
+            self.restart()
+            return
+        self._waiting.append(news.frames(batch=self.batch))
+        self._size += news.size
         self._wake.set()
 
     def restart(self) -> None:
         """Drop what waits, begin anew with a snapshot."""
-        self._frames.clear()
+        self._waiting.clear()
         self._size = 0
         self._stale = True
         self._wake.set()
@@ -94,8 +103,15 @@ class Subscriber:
             frame = self._snapshot()
             self._stale = False
         else:
-            frame = self._frames.popleft()
-            self._size -= len(frame)
-        if not self._frames:
+            frame = self._take()
+        if not self._size:
+            self._waiting.clear()  # what has been told entirely, too
             self._wake.clear()
+        return frame
+
+    def _take(self) -> str:
+        while (following := next(self._waiting[0], None)) is None:
+            self._waiting.popleft()
+        frame, size = following
+        self._size -= size
         return frame

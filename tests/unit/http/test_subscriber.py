@@ -69,11 +69,42 @@ async def test_a_frame_does_not_grow_beyond_what_clients_take() -> None:
     assert max(len(frame) for frame in frames) <= FRAME_BOUND + 100
 
 
-async def test_all_subscribers_are_given_the_same_frames() -> None:
-    told = news(1, 2)
+async def test_news_are_told_to_all_whatever_each_has_taken_already() -> None:
+    told = news(1, 2, 3)
+    one, batched, late = await following(), await following(batch=True), await following()
+    for subscriber in (one, batched):
+        subscriber.push(told)
+    taken = [numbers(await one.next())]
+    late.push(told)
 
-    assert told.single is told.single
-    assert told.batched is told.batched
+    assert taken + [numbers(await one.next()) for _ in range(2)] == [[1], [2], [3]]
+    assert numbers(await batched.next()) == [1, 2, 3]
+    assert [numbers(await late.next()) for _ in range(3)] == [[1], [2], [3]]
+
+
+async def test_what_is_no_ascii_is_told_as_it_is() -> None:
+    plain, batched = await following(), await following(batch=True)
+    for subscriber in (plain, batched):
+        subscriber.push(News(['"Küche"'.encode(), '"灯"'.encode()]))
+
+    assert [await plain.next(), await plain.next()] == ['"Küche"', '"灯"']
+    assert await batched.next() == '["Küche","灯"]'
+
+
+async def test_no_news_are_none() -> None:
+    subscriber = await following(batch=True)
+    subscriber.push(news())
+
+    assert await nothing(subscriber)
+
+
+async def test_who_takes_what_waits_has_room_for_as_much_again() -> None:
+    subscriber = await following()
+    size = QUEUE_BOUND // 40
+    for n in range(100):
+        subscriber.push(news(2 * n, 2 * n + 1, size=size - 40))
+        if n >= 18:
+            assert [numbers(await subscriber.next()) for _ in range(2)] == [[2 * n - 36], [2 * n - 35]]
 
 
 @pytest.mark.parametrize("batch", [True, False])

@@ -37,7 +37,8 @@ class Residents:
     def __init__(self, *, store: IdentityStore, bus: EventBus, clock: Clock) -> None:
         self._store = store
         self._bus = bus
-        self.time = SteadyTime(clock)
+        self._clock = clock
+        self._time = SteadyTime(clock)
         self.one_at_a_time = asyncio.Lock()
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
@@ -46,6 +47,17 @@ class Residents:
         self._invites: dict[str, Invite] = {}
         self.owner_id: str | None = None
         self.station_name = ""
+
+    @property
+    def time(self) -> SteadyTime:
+        """
+        The time by which sessions and invitations end.
+
+        It begins anew while there is nobody whose it could be: a fresh box may have been told the time meanwhile.
+        """
+        if not self._users:
+            self._time = SteadyTime(self._clock)
+        return self._time
 
     async def load(self) -> None:
         """Take the store's users and sessions into memory."""

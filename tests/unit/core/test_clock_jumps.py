@@ -102,6 +102,17 @@ async def test_a_box_that_starts_with_an_old_clock_logs_nobody_out(jump: tuple[d
         assert home.access.holds(home.access.verify(fresh.access_token))
 
 
+async def test_who_joins_a_fresh_box_after_it_was_told_the_time_stays_logged_in_over_its_next_start() -> None:
+    ports = ports_at(EPOCH)
+    async with ports.running() as home:
+        ports.clock.wall = PRESENT
+        login = await home.access.register(email="me@example.org", password="correct horse")
+    async with ports.running() as home:
+        fresh = await home.access.refresh(login.refresh_token)
+
+        assert home.access.holds(home.access.verify(fresh.access_token))
+
+
 def test_steady_time_never_goes_back_and_never_jumps() -> None:
     clock = MemoryClock(EPOCH)
     time = SteadyTime(clock)

@@ -104,7 +104,7 @@ class Inbound:
                 intake.offer(route, payload, packet_id, flags, came_by)
                 return
             self._reject(route.suffix, "retained", route.external_id, "Retained messages are ignored.")
-        if packet_id:
+        if packet_id and not self.intake.follow_up(packet_id, came_by):
             self._acknowledge(self._home.journal.pass_by(), packet_id, came_by)
 
     def _roomy(self) -> None:
@@ -131,12 +131,14 @@ class Inbound:
                 self._reject(route.suffix, "malformed", route.external_id, str(error))
             else:
                 self.counts[route.suffix, "accepted"] += 1
+        if receipt is not None:
+            for superseded in message.superseded or ():
+                self._home.journal.also_delivered(superseded)
         if packet_id:
             self._acknowledge(receipt or self._home.journal.pass_by(), packet_id, message.came_by)
-        for superseded in message.superseded or ():
-            if receipt is not None:
-                self._home.journal.also_delivered(superseded)
-            self._acknowledge(receipt or self._home.journal.pass_by(), superseded[0], message.came_by)
+        # What these went into was handled before, or just now: it's kept no later than this.
+        for follower in message.followed_by or ():
+            self._acknowledge(receipt or self._home.journal.pass_by(), follower, message.came_by)
 
     def _state(self, message: Message, delivery: Delivery | None) -> Batch[DeviceChange]:
         route = message.route

@@ -25,6 +25,9 @@ BYTES: Final = 32 * 1024 * 1024  # of payloads that wait, at which reading stops
 TURN: Final = 200  # messages handled before the loop gets to do other things
 _STATE: Final = Suffix.STATE  # to reach for an enum's member takes Python 3.11 as long as to find a route
 _SUPERSEDED: Final = (_STATE, "superseded")
+_HEARTBEAT: Final = Suffix.HEARTBEAT
+_ONLINE: Final = b'"online"'
+_ABSENT: Final = object()
 _PLAIN: Final = frozenset({float, int, bool})
 
 
@@ -38,18 +41,22 @@ class Acknowledger(Protocol):
 
 class Message:
     """
-    A message that waits; *packet_id* is 0 at QoS 0.
+    A message that waits; *packet_id* is 0 at QoS 0. `followed_by` are the packet ids of those right behind it that
+    don't wait themselves: they are acknowledged after it.
 
     Only in overload its report is decoded ahead, and takes in others: `weight` bounds its size in bytes of JSON then;
-    `names`, None unless all values are numbers and booleans, `kinds` and `checked` are its shape.
+    `names`, None unless all values are numbers and booleans, `kinds` and `checked` are its shape. `overtaken`: its
+    device has said something else since.
     """
 
     __slots__ = (
         "came_by",
         "checked",
         "flags",
+        "followed_by",
         "kinds",
         "names",
+        "overtaken",
         "packet_id",
         "payload",
         "report",
@@ -67,6 +74,8 @@ class Message:
         self.report: dict[str, Any] | None = None
         self.weight = 0
         self.superseded: list[Delivery] | None = None
+        self.followed_by: list[int] | None = None
+        self.overtaken = False
         self.names: list[str] | None = None
 
     def become(self, report: dict[str, Any], weight: int) -> None:
@@ -87,8 +96,9 @@ class Intake:
     The bounded queue between the socket and the services; *room* tells whether these can take another message.
 
     From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
-    two; everything else keeps its order and its place, and reading stops when that fills the queue too. *counts* gets
-    each report that went into another, as (suffix, "superseded"). `full`: the socket should not be read.
+    two, or could flip ahead of what the device said in between; none goes ahead of a will. Everything else keeps its
+    order and its place, and reading stops when that fills the queue too. *counts* gets each report that went into
+    another, as (suffix, "superseded"). `full`: the socket should not be read.
     """
 
     def __init__(
@@ -134,9 +144,19 @@ class Intake:
         self._bytes += len(payload)
         self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         self._empty.clear()
-        if self._shedding and route.suffix is _STATE:
-            self._newest[route.external_id] = message
+        if self._shedding:
+            self._follow(message)
         self.schedule()
+
+    def follow_up(self, packet_id: int, came_by: Acknowledger) -> bool:
+        """Have a message that doesn't wait itself acknowledged in its order (MQTT 5.0 §4.6), if any before it waits."""
+        if not self._waiting or self._waiting[-1].came_by is not came_by:
+            return False
+        ahead = self._waiting[-1]
+        if ahead.followed_by is None:
+            ahead.followed_by = []
+        ahead.followed_by.append(packet_id)
+        return True
 
     async def drained(self) -> None:
         """Return when nothing waits."""
@@ -153,6 +173,7 @@ class Intake:
         for message in self._waiting:
             message.packet_id = 0
             message.superseded = None
+            message.followed_by = None
 
     def _turn(self) -> None:
         self._scheduled = False
@@ -176,13 +197,27 @@ class Intake:
 
     def _begin_to_shed(self) -> None:
         self._shedding = True
-        self._newest = {m.route.external_id: m for m in self._waiting if m.route.suffix is _STATE}
+        self._newest = {}
+        for message in self._waiting:
+            self._follow(message)
+
+    def _follow(self, message: Message) -> None:
+        """Note what this one, the newest that waits, means for those that come."""
+        device = message.route.external_id
+        if message.route.suffix is _STATE:
+            self._newest[device] = message
+        elif (older := self._newest.get(device)) is not None:
+            older.overtaken = True
+            if message.route.suffix is _HEARTBEAT and _ONLINE not in message.payload:
+                del self._newest[device]  # perhaps a will: who reports behind it is there again
 
     def _superseded(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> bool:
         """Whether the report now waits inside its device's newest waiting one."""
         older = self._newest.get(route.external_id)
         if older is None or (flags | older.flags) & DUP or older.came_by is not came_by:
             return False
+        if older.route.station_id != route.station_id:
+            return False  # the device is commanded under the one that it used last
         try:
             if older.report is None:
                 state = read_state(older.payload).state
@@ -195,6 +230,7 @@ class Intake:
             if older.superseded is None:
                 older.superseded = []
             older.superseded.append((packet_id, zlib.crc32(payload, route.check)))
+            self.follow_up(packet_id, came_by)
         self._counts[_SUPERSEDED] += 1
         return True
 
@@ -213,8 +249,9 @@ def _merged(older: Message, report: dict[str, Any]) -> bool:
         return True
     weight = older.weight + object_weight(report, 2)
     for key, new in report.items():
-        old = before.get(key, new)
-        if old is not new and (isinstance(old, bool) or isinstance(new, bool)):
+        old = before.get(key, _ABSENT)
+        may_flip = old is not new and (isinstance(old, bool) or isinstance(new, bool))
+        if may_flip and (old is not _ABSENT or older.overtaken):
             return False
     merged = {**before, **report}
     if len(merged) > MAX_KEYS or (weight > MAX_MESSAGE and (weight := object_weight(merged, 2)) > MAX_MESSAGE):

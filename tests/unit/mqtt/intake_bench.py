@@ -40,10 +40,17 @@ class Bench:
         self.roomy += 1
 
     def offer(
-        self, report: object, device: str = "d", *, suffix: Suffix = Suffix.STATE, packet_id: int = 0, flags: int = 0
+        self,
+        report: object,
+        device: str = "d",
+        *,
+        suffix: Suffix = Suffix.STATE,
+        packet_id: int = 0,
+        flags: int = 0,
+        station_id: str = "s",
     ) -> None:
         payload = report if isinstance(report, bytes) else json.dumps({"state": report}).encode()
-        self.intake.offer(Route("s", device, suffix, 0), payload, packet_id, flags, self.wire)
+        self.intake.offer(Route(station_id, device, suffix, 0), payload, packet_id, flags, self.wire)
 
     def run(self) -> None:
         while self.turns:

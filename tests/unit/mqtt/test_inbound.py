@@ -232,6 +232,43 @@ async def test_what_was_read_is_drained_before_the_end(broker: Broker) -> None:
     assert broker.home.household.devices()[0].state == {"n": 499}
 
 
+async def test_overload_and_rubbish_change_no_order_of_acknowledgements(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SHED_FROM", 2)
+    broker.send("state", b'{"state":{"t":1}}', 1)
+    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}', 2)
+    broker.send("state", b'{"state":{"t":3}}', 3)
+    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}', 4)
+    broker.send("state", b'{"state":{"t":5}}', 5, RETAIN)
+    broker.send("state", b'{"state":{"t":6}}', 6)
+    broker.send("state", b'{"state":{"t":7}}', 7, device="+")
+    broker.send("event", b"", 8)
+    async with asyncio.timeout(10):
+        await broker.inbound.drained()
+        await broker.home.journal.drained()
+    await settled()
+
+    assert broker.inbound.counts["state", "superseded"] == 2
+    assert broker.wire.acknowledged == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+async def test_what_went_into_another_has_no_effect_when_it_comes_again(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SHED_FROM", 1)
+    for n in range(1, 4):
+        broker.send("state", b'{"state":{"t":%d}}' % n, n)
+    await broker.inbound.drained()
+    broker.reconnect(session_kept=True)
+    broker.send("state", b'{"state":{"t":2}}', 2, DUP)
+    broker.send("state", b'{"state":{"t":3}}', 3, DUP)
+    await broker.inbound.drained()
+
+    assert broker.inbound.counts["state", "again"] == 2
+    assert broker.home.household.devices()[0].state == {"t": 3}
+
+
 async def test_of_each_message_it_counts_what_became_of_it_once(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from station_adapters.sql.batch import Rows
 
 MOST: Final = 512  # rows of a statement; SQLite takes at least 32,766 values (its limits, SQLITE_MAX_VARIABLE_NUMBER)
+MOST_JSON: Final = 128 * 1024  # characters of it in a statement of several rows: sqlite3 remembers what it gave to each
 
 FRESH: Final = """
 UPDATE journal SET last_batch = :number, last_seq = last_seq + :lines
@@ -61,25 +62,27 @@ def write(connection: Connection, rows: Rows, epoch: int | None) -> int | None:
         marked = [
             _marked(device, at, after, before) for device, (at, after) in zip(rows.devices, rows.marks, strict=True)
         ]
-        _all(cursor, "marked", marked)
+        _all(cursor, "marked", marked, json=2)
     else:
-        _all(cursor, "devices", rows.devices)
-    _all(cursor, "lines", [(seq, *line) for seq, line in enumerate(rows.lines, before + 1)])
-    _all(cursor, "letters", [(before + cast("int", n), *letter) for n, *letter in rows.letters])
-    _all(cursor, "deeds", rows.deeds)
+        _all(cursor, "devices", rows.devices, json=2)
+    _all(cursor, "lines", [(seq, *line) for seq, line in enumerate(rows.lines, before + 1)], json=4)
+    _all(cursor, "letters", [(before + cast("int", n), *letter) for n, *letter in rows.letters], json=5)
+    _all(cursor, "deeds", rows.deeds, json=-1)
     cursor.execute("DELETE FROM journal_deliveries WHERE batch < ?", (rows.oldest,))
     if rows.deliveries is not None:
         cursor.execute("INSERT INTO journal_deliveries VALUES (?, ?)", (rows.number, rows.deliveries))
     return None
 
 
-def _all(cursor: Any, what: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Write these, in powers of two: so few statements are remembered by sqlite3."""
+def _all(cursor: Any, what: str, rows: Sequence[tuple[Any, ...]], *, json: int) -> None:
+    """Write these, in powers of two: so few statements are remembered by sqlite3. *json* is the column that has it."""
     start = 0
     while left := len(rows) - start:
-        end = start + min(MOST, 1 << left.bit_length() - 1)
-        cursor.execute(statement(what, end - start), [*chain.from_iterable(rows[start:end])])
-        start = end
+        count = min(MOST, 1 << left.bit_length() - 1)
+        while count > 1 and sum([len(row[json]) for row in rows[start : start + count]]) > MOST_JSON:
+            count //= 2
+        cursor.execute(statement(what, count), [*chain.from_iterable(rows[start : start + count])])
+        start += count
 
 
 @cache

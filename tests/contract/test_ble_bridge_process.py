@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from station_adapters.ble.bridge import CHILD
 from station_adapters.ble.virtual import Peripheral, Trouble
 from tests.contract.ble_rigs import on_bus
 from tests.servers.bluez import FakeBluez
@@ -270,3 +271,15 @@ async def test_it_is_ready_without_any_bluetooth_and_says_that_it_cannot_scan(tm
             assert {"event": "write_result", "address": ADDRESS, "ok": False, "error": "radio_unavailable"} in said
             assert await child.next() == {"event": "scan_stopped"}
             assert await child.end() == 0
+
+
+async def test_the_folder_that_a_station_is_started_in_gives_the_child_no_code(tmp_path: Path) -> None:
+    (tmp_path / "asyncio.py").write_text("open('sprung', 'w')")
+    child = await asyncio.create_subprocess_exec(
+        *CHILD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    async with asyncio.timeout(PATIENCE):
+        said, _ = await child.communicate(b"")
+
+    assert said.startswith(b'{"event":"ready"')
+    assert not (tmp_path / "sprung").exists()

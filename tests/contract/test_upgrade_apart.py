@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import text
 
-from station_adapters.sql.apart import CHILD, UpgradeApart
+from station_adapters.sql.apart import CHILD, UpgradeApart, order
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.migrations import current, revisions, upgrade
 from station_core.errors import StoreNewer
@@ -93,10 +93,38 @@ def _by_hand(url: str) -> subprocess.CompletedProcess[bytes]:
     with subprocess.Popen(CHILD, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write(url.encode() + b"\n")
+        process.stdin.write(order(url))
         process.stdin.flush()
         said = process.stderr.read()
         return subprocess.CompletedProcess(CHILD, process.wait(WAITED), b"", said)
+
+
+@pytest.mark.parametrize("name", ["a home.db ", "a\nhome.db", "Überall.db", "caf\udce9.db"], ids=ascii)
+async def test_a_file_of_any_name_is_the_one_that_the_child_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    url = f"sqlite:///{folder}/{name}"
+    database = open_database(url)
+
+    await UpgradeApart(url)(database)
+    await database.close()
+
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+async def test_the_folder_that_a_station_is_started_in_gives_its_child_no_code(
+    url: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap, sprung = tmp_path / "asyncio.py", tmp_path / "sprung"
+    trap.write_text(f"open({str(sprung)!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+
+    await UpgradeApart(url)(database)
+
+    assert not sprung.exists()
 
 
 async def test_tables_that_are_there_need_no_child(url: str, database: Database, tmp_path: Path) -> None:
@@ -164,7 +192,7 @@ async def test_the_child_of_a_station_that_is_killed_ends_in_the_middle_of_its_w
         port = server.sockets[0].getsockname()[1]
         child = await asyncio.create_subprocess_exec(*CHILD, stdin=asyncio.subprocess.PIPE)
         assert child.stdin is not None
-        child.stdin.write(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/none\n".encode())
+        child.stdin.write(order(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/none"))
         await busy.wait()
         assert child.returncode is None
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.ble")
 
-CHILD: Final = (sys.executable, "-m", "station_adapters.ble.bridge_process")
+# -P: whoever may write to the folder that the station was started in doesn't tell what it imports.
+CHILD: Final = (sys.executable, "-P", "-m", "station_adapters.ble.bridge_process")
 ASKED_AFTER: Final = 10.0  # seconds without a word from the child
 ANSWERS_WITHIN: Final = 10.0  # seconds, then the child counts as hung
 RESULT_WITHIN: Final = 29.0  # seconds

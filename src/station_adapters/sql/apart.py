@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from station_adapters.sql.engine import Database
 
-CHILD: Final = (sys.executable, "-m", "station_adapters.sql.apart")
+# -P: whoever may write to the folder that the station was started in doesn't tell what it imports.
+CHILD: Final = (sys.executable, "-P", "-m", "station_adapters.sql.apart")
 
 
 class UpgradeApart:
@@ -57,13 +59,18 @@ class UpgradeApart:
             return
         assert process.stdin is not None
         try:
-            process.stdin.write(self._url.encode() + b"\n")  # not in its arguments, which everybody may read
+            process.stdin.write(order(self._url))  # not in its arguments, which everybody may read
             await process.wait()
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+
+
+def order(url: str) -> bytes:
+    """What the child reads: the database's URL, whatever a folder's name has in it and whatever the locale is."""
+    return json.dumps(url).encode() + b"\n"
 
 
 async def _upgraded(url: str) -> None:
@@ -76,13 +83,14 @@ async def _upgraded(url: str) -> None:
 
 def _end_with_parent() -> None:
     """The end of input is the parent's: a power cut of it alone, and its next run must not find us still at work."""
-    sys.stdin.read()
+    while os.read(0, 1):
+        pass
     os._exit(1)  # the transaction rolls back
 
 
 def main() -> None:
-    """Bring the database whose URL is the first line of the input to the newest revision, all or nothing."""
-    url = sys.stdin.readline().strip()
+    """Bring the database that the input's first line names (see `order`) to the newest revision, all or nothing."""
+    url = json.loads(sys.stdin.buffer.readline() or '""')  # nothing: its parent has ended already
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         asyncio.run(_upgraded(url))

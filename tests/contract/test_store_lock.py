@@ -145,6 +145,21 @@ async def test_a_server_that_falls_silent_is_a_lost_lock(postgres_stores: Postgr
     assert held.told == [True, False]
 
 
+async def test_a_lock_that_nobody_watches_yet_is_looked_at_when_it_is_asked_for_again(
+    postgres_stores: PostgresStores,
+) -> None:
+    held = Held()
+    lock = lock_of(postgres_stores.database, held)
+    await lock.acquire()
+    await lock.acquire()
+    postgres_stores.proxy.up.stalled = postgres_stores.proxy.down.stalled = True
+    with pytest.raises(StoreUnavailable):
+        await lock.acquire()
+
+    assert held.told == [True, False]
+    assert not postgres_stores.database.held
+
+
 async def test_without_a_server_there_is_no_lock_and_with_it_again_there_is(postgres_stores: PostgresStores) -> None:
     lock = lock_of(postgres_stores.database)
     await postgres_stores.cut()

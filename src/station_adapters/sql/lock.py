@@ -96,7 +96,10 @@ class AdvisoryLock:
         """See `StoreLock`."""
         async with self._acquiring:
             if self._connection is not None and not self._connection.is_closed():
-                return
+                await self._look()  # before `run` nobody else does, and a server that vanished says nothing
+                if not self._lost.is_set():
+                    return
+                self._connection.terminate()
             self._connection = None
             with store_errors():
                 self._connection = await self._locked()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -124,3 +126,24 @@ async def test_a_broker_that_accepts_and_closes_at_once_is_met_with_patience(tmp
     assert took > 1  # doubling from 0.1 s: five meetings at full speed would take none
     assert health.status_code == 200
     assert up == "up"
+
+
+async def test_while_its_own_broker_hangs_nobody_new_comes_in_and_who_is_removed_is_gone(tmp_path: Path) -> None:
+    async with station_in(tmp_path) as station:
+        added = await station.add("lamp")
+        [pid] = [int(path.read_text()) for path in (station.folder / "data").rglob("pid")]
+        os.kill(pid, signal.SIGSTOP)
+        body = {"externalId": "x", "name": "X", "type": "pir"}
+        try:
+            refused = await station.call("POST", "/api/devices", json=body)
+            removed = await station.call("DELETE", f"/api/devices/{added['id']}")
+            left = await station.call("GET", "/api/devices")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        again = await station.call("POST", "/api/devices", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "broker_unavailable")
+    assert "retry-after" in refused.headers
+    assert removed.status_code == 204
+    assert left.json() == []
+    assert again.status_code == 201

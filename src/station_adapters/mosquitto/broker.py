@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.broker")
 
-UP_WITHIN: Final = 5.0  # seconds from the start, or from a new list, until it answers by it
+UP_WITHIN: Final = 5.0  # seconds from the start until it answers by its list
+ADMITTED_WITHIN: Final = 3.0  # seconds from a new list; who waits for that has 5 for this, the store and the link
 YIELDS: Final = 5  # steps of niceness: in overload the station gets to what the broker has before the broker takes more
 _ASKED_EVERY: Final = 0.005  # seconds
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # where to reach it from here
@@ -75,7 +76,7 @@ class MosquittoBroker:
             await asyncio.to_thread(self._write_passwords, newcomer)
             try:
                 self._process.send_signal(signal.SIGHUP)
-                await self._until_accepted(newcomer)
+                await self._until_accepted(newcomer, ADMITTED_WITHIN)
             except (ProcessLookupError, LinkDown) as error:
                 raise BrokerUnavailable from error
 
@@ -163,7 +164,7 @@ class MosquittoBroker:
 
     async def _prove(self, newcomer: Login, ready: asyncio.Event) -> None:
         """Ready is a broker that lets in who is on its list, and nobody with a wrong password."""
-        await self._until_accepted(newcomer)
+        await self._until_accepted(newcomer, UP_WITHIN)
         try:
             open_to_all = await accepts(
                 self.host, self._listener.port, Login(user=newcomer.user, password=secrets.token_hex())
@@ -174,9 +175,9 @@ class MosquittoBroker:
             raise LinkDown("The broker accepts a wrong password.")
         ready.set()
 
-    async def _until_accepted(self, login: Login) -> None:
+    async def _until_accepted(self, login: Login, within: float) -> None:
         try:
-            async with asyncio.timeout(UP_WITHIN):
+            async with asyncio.timeout(within):
                 while True:
                     with contextlib.suppress(OSError):
                         if await accepts(self.host, self._listener.port, login):

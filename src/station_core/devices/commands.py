@@ -117,7 +117,7 @@ class CommandService:
     def _note(self, change: DeviceChange) -> None:
         kept_before, self._keeps = self._keeps, self._journal.waiting < JOURNAL_BOUND
         if self._keeps:
-            self._journal.append(change, urgent=False)
+            self._journal.append(change)
             return
         self.unkept += 1
         if kept_before:

@@ -16,10 +16,10 @@ class Batch(Generic[C]):
     `done` resolves once all of them are kept or `refused`. Many wait for the same: add a callback, or wait by
     `Journal.kept`, for cancelling it would cancel it for all. `number` is the store's means against keeping a batch
     twice when the answer to a commit was lost; `oldest` is the oldest batch whose deliveries are still of use, and
-    with `forgets` the batch is kept also when it's empty: for its `oldest` alone. `urgent`: somebody waits for it.
+    with `forgets` the batch is kept also when it's empty: for its `oldest` alone.
     """
 
-    __slots__ = ("changes", "deliveries", "done", "forgets", "number", "oldest", "refused", "urgent", "weight")
+    __slots__ = ("changes", "deliveries", "done", "forgets", "number", "oldest", "refused", "weight")
 
     def __init__(self) -> None:
         self.number = 0
@@ -28,7 +28,6 @@ class Batch(Generic[C]):
         self.deliveries: list[Delivery] = []
         self.refused: list[C] = []
         self.forgets = False
-        self.urgent = False
         self.weight = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -23,7 +23,6 @@ BATCH_BOUND: Final = 4_000  # changes; beyond it a batch costs memory and gains 
 JOURNAL_BOUND: Final = 8_000  # changes that may wait; edges take nothing more in at half of it (`full`)
 WEIGHT_BOUND: Final = 32 * 1024 * 1024  # bytes of JSON that may wait; in memory they take some times that
 PATIENCE: Final = 5.0  # seconds that a waiter gives the store
-GATHERED_FOR: Final = 8  # turns of the loop; what nobody waits for is kept together with what comes in these
 BACK_OFF: Final = (0.05, 2.0)  # seconds between attempts while the store is away: first, longest
 
 
@@ -100,14 +99,9 @@ class Journal(Generic[C]):
         """Call once, soon after half of what makes it `full` is free again; asked twice, it's called once."""
         self._on_room = call
 
-    def append(self, change: C, delivery: Delivery | None = None, weight: int = 0, *, urgent: bool = True) -> Batch[C]:
-        """
-        Take a change in, of so many bytes; its batch is the receipt.
-
-        One that isn't *urgent* may wait a moment for others, which is cheaper: not for time, as that may stand still.
-        """
+    def append(self, change: C, delivery: Delivery | None = None, weight: int = 0) -> Batch[C]:
+        """Take a change in, of so many bytes; its batch is the receipt."""
         batch = self._open()
-        batch.urgent = batch.urgent or urgent
         batch.changes.append(change)
         batch.weight += weight
         if delivery is not None:
@@ -127,7 +121,6 @@ class Journal(Generic[C]):
         With its *delivery* it has none later either: coming again after what followed on it, it might.
         """
         batch = self._open()
-        batch.urgent = True
         if delivery is not None:
             self._expect(delivery, batch)
         return batch
@@ -160,7 +153,6 @@ class Journal(Generic[C]):
             await self._wake.wait()
             while self._waiting:
                 batch = self._waiting[0]
-                await self._gather(batch)
                 try:
                     await self._keep(batch)
                 except ChangeRefused as refusal:
@@ -186,13 +178,6 @@ class Journal(Generic[C]):
     def _expect(self, delivery: Delivery, batch: Batch[C]) -> None:
         batch.deliveries.append(delivery)
         self._deliveries.expect(delivery)
-
-    async def _gather(self, batch: Batch[C]) -> None:
-        """A station that has nothing else to do is through with it in microseconds."""
-        for _ in range(GATHERED_FOR):
-            if batch.urgent or len(self._waiting) > 1:
-                return
-            await asyncio.sleep(0)
 
     async def _keep(self, batch: Batch[C]) -> None:
         """Commit until the store answers; its waiters have deadlines of their own."""

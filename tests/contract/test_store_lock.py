@@ -6,13 +6,14 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
+import asyncpg
 import pytest
 
 from station_adapters.memory.clock import MemoryRandomness
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.lock import AdvisoryLock, store_lock
-from station_core.errors import SettingInvalid, StoreTaken, StoreUnavailable
+from station_core.errors import SettingInvalid, StoreFull, StoreTaken, StoreUnavailable
 from tests.contract.told import NOON, added, batch, kept, reports, tells
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from station_adapters.sql.lock import StoreLock
     from station_adapters.sql.postgres import PostgresDatabase
     from tests.contract.rigs import PostgresStores, SqliteStores, SqlStores
+
+NO_SESSIONS = """
+CREATE FUNCTION no_room() RETURNS event_trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'could not write init file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE EVENT TRIGGER no_room ON login EXECUTE FUNCTION no_room();
+"""
 
 
 class Held:
@@ -54,6 +61,20 @@ async def running(lock: StoreLock) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def no_sessions(stores: PostgresStores) -> AsyncIterator[None]:
+    """As a server that came back to a full disk: it answers, but begins no session."""
+    connection = await asyncpg.connect(stores.direct)
+    try:
+        await connection.execute(NO_SESSIONS)
+        try:
+            yield
+        finally:
+            await connection.execute("DROP FUNCTION no_room() CASCADE")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -110,6 +131,37 @@ async def test_a_lost_lock_stops_all_writing_until_it_is_held_again(postgres_sto
         await postgres_stores.devices.commit(batch(1, reports(lamp, {"on": True})))
 
     assert untouched == lamp
+    assert (await kept(postgres_stores.devices)).state == {"on": True}
+
+
+async def test_a_disk_that_has_no_room_for_the_locks_session_is_full_to_all_writing(
+    postgres_stores: PostgresStores,
+) -> None:
+    lock = lock_of(postgres_stores.database)
+    lamp = await added(postgres_stores.devices)
+    async with running(lock) as task:
+        await lock.acquire()
+        await postgres_stores.cut()
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(task, 10)
+    async with no_sessions(postgres_stores):
+        await postgres_stores.mend()
+        with pytest.raises(StoreFull):
+            await asyncio.wait_for(lock.run(), 10)
+        with pytest.raises(StoreFull):
+            await postgres_stores.devices.commit(batch(1, reports(lamp, {"on": True})))
+        with pytest.raises(StoreFull):
+            await postgres_stores.devices.remove(lamp.id, at=NOON)
+        await postgres_stores.cut()
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(lock.run(), 10)
+        with pytest.raises(StoreUnavailable):
+            await postgres_stores.devices.remove(lamp.id, at=NOON)
+    await postgres_stores.mend()
+    async with running(lock):
+        await lock.acquire()
+        await postgres_stores.devices.commit(batch(1, reports(lamp, {"on": True})))
+
     assert (await kept(postgres_stores.devices)).state == {"on": True}
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from station_adapters.sql.errors import store_errors
-from station_core.errors import SettingInvalid, StoreUnavailable
+from station_core.errors import SettingInvalid, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,11 +27,13 @@ class Database(ABC):
 
     *work* is a plain function over a connection, possibly called in another thread: it must neither keep the connection
     nor end the transaction. What it raises rolls back. All raise what `store_errors` says.
-    `held` is False while the store's lock is lost (see `StoreLock`): nothing is written then.
+    `held` is False while the store's lock is lost (see `StoreLock`): nothing is written then. `full` tells that what
+    keeps it from coming back is a full disk.
     """
 
     dialect: ClassVar[Literal["postgresql", "sqlite"]]
     held: bool = True
+    full: bool = False
     _closed: bool = False
 
     async def run(self, work: Callable[[Connection], T], *, within: float | None = WITHIN) -> T:
@@ -69,9 +71,11 @@ class Database(ABC):
             await self._close()
 
     def check_held(self) -> None:
-        """Raise `StoreUnavailable` while the store's lock is lost, and once the database is closed."""
+        """Raise `StoreUnavailable` or `StoreFull` while the store's lock is lost, the former once it is closed."""
         self._check_open()
         if not self.held:
+            if self.full:
+                raise StoreFull
             raise StoreUnavailable("The store's lock is lost.")
 
     def _check_open(self) -> None:

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from station_adapters.sql.errors import sqlstate, store_errors
-from station_core.errors import SettingInvalid, StoreTaken, StoreUnavailable
+from station_core.errors import SettingInvalid, StationError, StoreFull, StoreTaken, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,8 @@ class StoreLock(Protocol):
         """
         Hold the lock; again is no error. Raise `StoreTaken` when another has it for over 5 s.
 
-        Raise `StoreUnavailable` when the database doesn't answer, `SettingInvalid` when it refuses us for good.
+        Raise `StoreUnavailable` when the database doesn't answer, `StoreFull` when its disk has no room for a session,
+        `SettingInvalid` when it refuses us for good.
         """
         ...
 
@@ -101,8 +102,12 @@ class AdvisoryLock:
                     return
                 self._connection.terminate()
             self._connection = None
-            with store_errors():
-                self._connection = await self._locked()
+            try:
+                with store_errors():
+                    self._connection = await self._locked()
+            except StationError as error:
+                self._database.full = isinstance(error, StoreFull)
+                raise
             self._connection.add_termination_listener(self._ended)
             self._lost.clear()
             self._wait = self._wait_again
@@ -162,6 +167,7 @@ class AdvisoryLock:
         if self._database.held != held:
             log.debug("store lock %s", "held" if held else "lost")
         self._database.held = held
+        self._database.full = False
         self._on_held(held)
 
     async def _release(self) -> None:

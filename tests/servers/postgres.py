@@ -40,6 +40,7 @@ class Postgres:
         self._disk = disk
         self._files: contextlib.ExitStack
         self._folder: Path
+        self._words: Path
         self._programs: Path
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -53,6 +54,8 @@ class Postgres:
     async def __aenter__(self) -> Self:
         with contextlib.ExitStack() as files:
             self._folder = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="postgres-", dir=self._disk)))
+            # Its log elsewhere: on a full disk it would have no last words.
+            self._words = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="postgres-words-"))) / "stderr"
             self._programs = _programs(self._folder)
             _give_away(self._folder)
             await asyncio.to_thread(self._make_cluster)
@@ -67,8 +70,7 @@ class Postgres:
     async def start(self) -> None:
         """Return once it accepts; raise `RuntimeError` with its own words when it doesn't."""
         assert self._process is None
-        words = self._folder / "stderr"
-        with words.open("wb") as stderr:
+        with self._words.open("wb") as stderr:
             self._process = subprocess.Popen(  # noqa: ASYNC220  # asyncio's own would be bound to this loop
                 [self._programs / "postgres", "-D", self._folder / "data", *self._options()],
                 stdin=subprocess.DEVNULL,
@@ -82,7 +84,7 @@ class Postgres:
                 await self._accepted(self._process)
             accepts = True
         except (TimeoutError, ChildProcessError) as error:
-            raise RuntimeError(f"PostgreSQL doesn't start: {words.read_text()}") from error
+            raise RuntimeError(f"PostgreSQL doesn't start: {self._words.read_text()}") from error
         finally:
             if not accepts:
                 await self.kill()
@@ -107,6 +109,13 @@ class Postgres:
                     await asyncio.sleep(0.01)
             self._process = None
 
+    async def fallen(self) -> str:
+        """Its own words, once it has ended by itself; `start` begins it anew."""
+        assert self._process is not None
+        assert await self._ended(STOP), "PostgreSQL goes on"
+        self._process = None
+        return self._words.read_text()
+
     async def restart(self) -> None:
         """Stop it and start it again on the same port; what was committed is there."""
         await self.stop()
@@ -120,10 +129,16 @@ class Postgres:
         """Let it go on after `pause`."""
         self._signal_all(signal.SIGCONT)
 
-    async def fresh_database(self) -> str:
-        """The URL of a new, empty database, as STATION_DATABASE_URL has it."""
+    async def fresh_database(self, disk: Path | None = None) -> str:
+        """The URL of a new, empty database, as STATION_DATABASE_URL has it; its tables on *disk*, if there is one."""
         name = f"test_{next(self._names)}"
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        where = ""
+        if disk is not None:
+            (folder := disk / name).mkdir()
+            _give_away(folder)
+            await self.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{folder}'")
+            where = f' TABLESPACE "{name}"'
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE template0{where}')
         return self.url(name)
 
     async def drop_database(self, url: str) -> None:

@@ -1,0 +1,77 @@
+"""A household over a database that something befalls: one device that tells, and what is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiomqtt
+
+from tests.servers.mosquitto import Mosquitto
+from tests.system.living import STATION_ID, StationProcess, station_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.servers.postgres import Postgres
+
+RECOVERED_WITHIN: Final = 10.0  # seconds from the database's return
+
+
+class Writer:
+    """A device that tells numbered events at QoS 1, and answers commands by nothing."""
+
+    def __init__(self, station: StationProcess, broker: Mosquitto) -> None:
+        self._station = station
+        self._broker = broker
+        self.sent = 0
+        self.commands = 0
+
+    async def tell(self, count: int) -> None:
+        topic = f"station/{STATION_ID}/device/lamp/event"
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
+            for _ in range(count):
+                told = {"event": "user_event", "data": {"action": "press", "n": self.sent}}
+                await client.publish(topic, json.dumps(told), qos=1)
+                self.sent += 1
+
+    async def listen(self, ready: asyncio.Event) -> None:
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
+            await client.subscribe(f"station/{STATION_ID}/device/lamp/command", qos=1)
+            ready.set()
+            async for _ in client.messages:
+                self.commands += 1
+
+
+@asynccontextmanager
+async def living(
+    folder: Path, server: Postgres, *, disk: Path | None = None
+) -> AsyncIterator[tuple[StationProcess, Writer, str]]:
+    """A station over the server, its tables on this disk if there is one, with one device that has spoken."""
+    async with Mosquitto() as broker:
+        more = {"STATION_MQTT_URL": broker.url, "STATION_DATABASE_URL": await server.fresh_database(disk)}
+        async with station_in(folder, **more) as station:
+            added = await station.add("lamp")
+            writer = Writer(station, broker)
+            await writer.tell(1)
+            await kept(station, added["id"], 1)
+            yield station, writer, added["id"]
+
+
+async def numbers(station: StationProcess, device_id: str) -> list[int]:
+    events = await station.events(device_id)
+    return [item["payload"]["data"]["n"] for item in events if item["eventType"] == "event_received"]
+
+
+async def kept(station: StationProcess, device_id: str, count: int, within: float = 30) -> None:
+    async with asyncio.timeout(within):
+        while len(await numbers(station, device_id)) < count:
+            await asyncio.sleep(0.05)
+
+
+async def ready(station: StationProcess) -> dict[str, Any]:
+    answer = await station.call("GET", "/health/ready")
+    return {"http": answer.status_code, **answer.json()}

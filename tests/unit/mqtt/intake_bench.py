@@ -57,8 +57,11 @@ class Bench:
             self.turns.pop(0)()
 
     def reports(self) -> list[dict[str, Any]]:
-        return [
-            json.loads(m.payload)["state"] if m.report is None else m.report
-            for m in self.handled
-            if m.route.suffix is Suffix.STATE
-        ]
+        return [said for message in self.handled if isinstance(said := self.said(message), dict)]
+
+    def said(self, message: Message) -> dict[str, Any] | bytes:
+        """A report as it's handled, anything else as it came."""
+        if message.route.suffix is not Suffix.STATE:
+            return message.payload
+        report: dict[str, Any] = json.loads(message.payload)["state"] if message.report is None else message.report
+        return report

@@ -84,10 +84,13 @@ def mqtt_link(settings: Settings, keys: StationKeys, own: MosquittoBroker | None
     if own is None:
         assert settings.mqtt_url is not None
         return MqttLink(settings.mqtt_url, f"station/{keys.station_id}")
-    address = BrokerAddress(host=own.host, port=settings.mqtt_port, user=OWN_USER, password=keys.broker.reveal())
+    heard, spoken = (
+        BrokerAddress(host=own.host, port=settings.mqtt_port, user=login.user, password=login.password)
+        for login in own.logins
+    )
     # Where everybody may choose a client id, who knew ours could throw us off.
     secret = hashlib.sha256(keys.broker.reveal().encode()).hexdigest()[:32]
-    return MqttLink(address, f"{OWN_USER}/{secret}" if settings.mqtt_allow_anonymous else OWN_USER)
+    return MqttLink(heard, f"{OWN_USER}/{secret}" if settings.mqtt_allow_anonymous else OWN_USER, spoken)
 
 
 def broker_host(settings: Settings) -> str:

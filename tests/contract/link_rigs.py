@@ -56,6 +56,10 @@ class LinkRig(Protocol):
         """The devices of which the broker retains something."""
         ...
 
+    async def flood(self) -> None:
+        """Let devices say more than is read."""
+        ...
+
     async def cut(self) -> None:
         """Take the broker away; return when the link has noticed."""
         ...
@@ -83,6 +87,9 @@ class MemoryRig:
 
     async def retained(self) -> set[str]:
         return {external_id for _, external_id in self._retained.difference(self.link.cleared)}
+
+    async def flood(self) -> None:
+        """Memory is always read."""
 
     async def cut(self) -> None:
         self.link.trouble = BrokerUnavailable()
@@ -128,6 +135,13 @@ class MqttRig:
                         return found
                     found.add(str(message.topic).split("/")[3])
         raise AssertionError(found)
+
+    async def flood(self) -> None:
+        self.link.stop_reading()
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as device:
+            for _ in range(1_000):  # more than all buffers on the way take
+                await device.publish(f"station/{STATION}/device/{DEVICE}/state", b"x" * 16_384)
+            await device.publish("station/end", qos=1)  # the broker has all that came before
 
     async def cut(self) -> None:
         await self._proxy.refuse()

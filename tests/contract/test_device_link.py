@@ -49,6 +49,14 @@ async def test_many_commands_at_once_all_arrive(rig: LinkRig) -> None:
     assert {str(told.payload) for told in heard} == {str({"action": "toggle", "n": n}) for n in range(200)}
 
 
+async def test_a_command_goes_out_whatever_devices_have_to_say(rig: LinkRig) -> None:
+    await rig.flood()
+    await rig.link.send(STATION, DEVICE, TOGGLE)
+    heard = await rig.heard(1)
+
+    assert heard == [Heard("command", TOGGLE)]
+
+
 @pytest.mark.parametrize(("known", "status"), [(True, "ok"), (False, "unknown_device")])
 async def test_a_handshake_is_answered(rig: LinkRig, known: bool, status: str) -> None:  # noqa: FBT001
     rig.link.answer_handshake(STATION, DEVICE, known=known)

@@ -58,6 +58,11 @@ class MosquittoBroker:
         """Where the station itself reaches the broker."""
         return _EVERYWHERE.get(self._listener.host, self._listener.host)
 
+    @property
+    def logins(self) -> tuple[Login, Login]:
+        """Who the station is, on the connection that it hears on and on the one that it speaks on."""
+        return self._station, files.speaker(self._station)
+
     def digest(self, token: str) -> str:
         """See `BrokerDoor`."""
         return files.digest(token)
@@ -152,7 +157,8 @@ class MosquittoBroker:
         self._write_passwords(newcomer)
 
     def _write_passwords(self, newcomer: Login) -> None:
-        self._write(self._folder / "passwords", files.passwords(self._accounts, [self._station, newcomer]).encode())
+        own = [*self.logins, newcomer]
+        self._write(self._folder / "passwords", files.passwords(self._accounts, own).encode())
 
     async def _listen(self, process: Process) -> None:
         assert process.stderr is not None

@@ -89,6 +89,11 @@ def passwords(accounts: Sequence[Account], own: Sequence[Login]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def speaker(station: Login) -> Login:
+    """Who the station is on the connection that it speaks on: where the user is the client id, a user has one alone."""
+    return Login(user=f"{station.user}/speaker", password=station.password)
+
+
 def rights(station: Login, *, anonymous: bool) -> str:
     """The ACL file: a device its own topics, the station the ends of all of them, everybody else nothing."""
     lines = []
@@ -96,10 +101,11 @@ def rights(station: Login, *, anonymous: bool) -> str:
         # Before any user: for clients without one. They may play any device; that is what the setting's warning says.
         lines += [f"topic write station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
         lines += [f"topic read station/+/device/+/{suffix}" for suffix in DEVICE_READS]
-    lines.append(f"user {station.user}")
-    # What a device said it also writes: with nothing, to have it forgotten.
-    lines += [f"topic readwrite station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
-    lines += [f"topic write station/+/device/+/{suffix}" for suffix in DEVICE_READS]
+    for login in (station, speaker(station)):
+        lines.append(f"user {login.user}")
+        # What a device said it also writes: with nothing, to have it forgotten.
+        lines += [f"topic readwrite station/+/device/+/{suffix}" for suffix in DEVICE_WRITES]
+        lines += [f"topic write station/+/device/+/{suffix}" for suffix in DEVICE_READS]
     lines += [f"pattern write station/+/device/%u/{suffix}" for suffix in DEVICE_WRITES]
     lines += [f"pattern read station/+/device/%u/{suffix}" for suffix in DEVICE_READS]
     return "\n".join(lines) + "\n"

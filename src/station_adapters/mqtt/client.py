@@ -44,9 +44,10 @@ class Client(aiomqtt.Client):
 
     cutter: PacketCutter
 
-    def __init__(self, address: BrokerAddress, client_id: str) -> None:
+    def __init__(self, address: BrokerAddress, client_id: str, *, lasting: bool = True) -> None:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_FOR
+        if lasting:
+            properties.SessionExpiryInterval = SESSION_FOR
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         super().__init__(
             address.host,
@@ -55,7 +56,7 @@ class Client(aiomqtt.Client):
             password=address.password,
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=False,
+            clean_start=not lasting,
             properties=properties,
             keepalive=KEEP_ALIVE,
             timeout=CONNECT_WITHIN,

@@ -103,10 +103,18 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def connected(
-    address: BrokerAddress, client_id: str, on_publish: Callable[[Connection, bytes, bytes, int, int], None]
+    address: BrokerAddress,
+    client_id: str,
+    on_publish: Callable[[Connection, bytes, bytes, int, int], None],
+    *,
+    lasting: bool = True,
 ) -> AsyncIterator[Connection]:
-    """A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none."""
-    client = Client(address, client_id)
+    """
+    A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none.
+
+    The broker keeps a *lasting* session beyond the connection.
+    """
+    client = Client(address, client_id, lasting=lasting)
     connection = Connection(client)
     client.cutter = PacketCutter(partial(on_publish, connection), client.control)
     try:

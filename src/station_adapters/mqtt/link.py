@@ -18,57 +18,70 @@ if TYPE_CHECKING:
 CLEAR_WITHIN: Final = 1.0  # seconds
 
 
-class MqttLink:
-    """The `DeviceLink` over MQTT, and the worker that holds the session with the broker; `sessions` counts these."""
+SPEAKER: Final = "/speaker"  # behind the name of the connection that hears
 
-    def __init__(self, address: BrokerAddress, client_id: str) -> None:
+
+class MqttLink:
+    """
+    The `DeviceLink` over MQTT, and the worker that holds the session with the broker; `sessions` counts these.
+
+    It hears on one connection and speaks on another: what acknowledges a command must not wait in a socket that isn't
+    read, behind all that devices have to say. *speaker* is who we are on the other one, if somebody else.
+    """
+
+    def __init__(self, address: BrokerAddress, client_id: str, speaker: BrokerAddress | None = None) -> None:
         self._address = address
+        self._speaker_address = address if speaker is None else speaker
         self._client_id = client_id
         self._connection: Connection | None = None
+        self._speaker: Connection | None = None
         self.sessions = 0
 
     async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
         """See `DeviceLink`."""
-        if self._connection is None:
+        if self._speaker is None:
             raise BrokerUnavailable
-        await self._connection.publish(topics.command(station_id, external_id), write_command(command))
+        await self._speaker.publish(topics.command(station_id, external_id), write_command(command))
 
     def answer_handshake(self, station_id: str, external_id: str, *, known: bool) -> None:
         """See `DeviceLink`."""
-        if self._connection is not None:
+        if self._speaker is not None:
             answer = HANDSHAKE_OK if known else HANDSHAKE_UNKNOWN
-            self._connection.post(topics.handshake_ack(station_id, external_id), answer)
+            self._speaker.post(topics.handshake_ack(station_id, external_id), answer)
 
     async def clear(self, station_id: str, external_id: str) -> None:
         """See `DeviceLink`."""
-        connection = self._connection
-        if connection is None:
+        speaker = self._speaker
+        if speaker is None:
             raise BrokerUnavailable
         try:
             async with asyncio.timeout(CLEAR_WITHIN):
                 for topic in topics.said(station_id, external_id):
-                    await connection.publish(topic, b"", retain=True)  # nothing: what is retained goes
+                    await speaker.publish(topic, b"", retain=True)  # nothing: what is retained goes
         except TimeoutError:
             raise BrokerUnavailable from None
 
     async def run(self, inbound: Inbound, subscribed: asyncio.Event) -> None:
         """Hold one session with the broker; set *subscribed* once it's there; raise `LinkDown` when it ends."""
         reader = _Reader(inbound)
-        async with connected(self._address, self._client_id, reader.take) as connection:
+        async with (
+            connected(self._address, self._client_id, reader.take) as connection,
+            connected(self._speaker_address, self._client_id + SPEAKER, _unasked, lasting=False) as speaker,
+        ):
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
             why = "The station ends the connection."
             try:
                 await connection.subscribe(topics.SUBSCRIPTIONS)
-                self._connection = connection
+                self._connection, self._speaker = connection, speaker
                 self.sessions += 1
                 inbound.hears()
                 subscribed.set()
-                await connection.ended()
+                await _first_ended(connection, speaker)
             except LinkDown as error:
                 why = str(error)
                 raise
             finally:
-                self._connection = None
+                self._connection = self._speaker = None
                 subscribed.clear()
                 inbound.lost(why)
 
@@ -76,6 +89,22 @@ class MqttLink:
         """Read nothing more on this connection, but go on to acknowledge and to send."""
         if self._connection is not None:
             self._connection.stop_reading()
+
+
+async def _first_ended(*connections: Connection) -> None:
+    """Raise `LinkDown` when one of them ends."""
+    ends = [asyncio.ensure_future(connection.ended()) for connection in connections]
+    try:
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+
+
+def _unasked(connection: Connection, topic: bytes, payload: bytes, packet_id: int, flags: int) -> None:
+    """Who subscribed to nothing is told nothing."""
 
 
 class _Reader:

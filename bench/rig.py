@@ -1,4 +1,8 @@
-"""A station as a household runs it, in a process of its own, with its broker and its database, for a bench to load."""
+"""
+A station as a household runs it, in a process of its own, with its broker and its database, for a bench to load.
+
+Where that's allowed, as root, the station has the niceness of its service.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 STATION: Final = "bench"
 UP_WITHIN: Final = 30.0  # seconds
+NICE: Final = -5  # of the station, see deploy/station.service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,6 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
         broker = await stack.enter_async_context(Mosquitto())
-        psutil.Process(broker.pid).nice(psutil.Process().nice() + YIELDS)  # as the station's own
         environment = {
             **os.environ,
             "STATION_DATA_DIR": str(folder / "data"),
@@ -84,6 +88,7 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "station_app", "serve", env=environment)
         stack.push_async_callback(_end, process)
+        _prefer(process.pid, broker.pid)
         await _healthy(process, http_port)
         first_200 = time.perf_counter() - began
         http = await HttpWire.open(http_port)
@@ -98,6 +103,13 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
             process=psutil.Process(process.pid),
             first_200=first_200,
         )
+
+
+def _prefer(station: int, broker: int) -> None:
+    """As deploy/station.service starts the station, and the station its own broker; what they start inherits it."""
+    with contextlib.suppress(psutil.AccessDenied):
+        psutil.Process(station).nice(NICE)
+    psutil.Process(broker).nice(psutil.Process(station).nice() + YIELDS)
 
 
 async def _healthy(process: Process, port: int) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.mqtt")
 
+_ACCEPTED: Final = {suffix: (suffix, "accepted") for suffix in Suffix}
 TOLD_OF: Final = 10_000  # pairs of device and kind that were logged; beyond, rejections are only counted
 
 
@@ -130,7 +131,7 @@ class Inbound:
             except Malformed as error:
                 self._reject(route.suffix, "malformed", route.external_id, str(error))
             else:
-                self.counts[route.suffix, "accepted"] += 1
+                self.counts[_ACCEPTED[route.suffix]] += 1
         if receipt is not None:
             for superseded in message.superseded or ():
                 self._home.journal.also_delivered(superseded)

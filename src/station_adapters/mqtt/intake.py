@@ -216,7 +216,7 @@ class Intake:
         older = self._newest.get(route.external_id)
         if older is None or (flags | older.flags) & DUP or older.came_by is not came_by:
             return False
-        if older.route.station_id != route.station_id:
+        if older.route is not route and older.route.station_id != route.station_id:
             return False  # the device is commanded under the one that it used last
         try:
             if older.report is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_KEPT_EVERY: Final = 60.0  # seconds: the heartbeat time alone is written at most this often (decision 2)
 EVENTS: Final = frozenset({"device_event", "user_event"})
+_ONLINE: Final = Status.ONLINE  # Python 3.11 takes long to find an enum's member, and each report asks for it
 
 
 class DeviceService:
@@ -181,9 +182,9 @@ class DeviceService:
         device = cell.device
         if station_id is not None and station_id != device.station_id:
             device = device.answering_to(station_id)
-        if device.status is Status.ONLINE:
+        if device.status is _ONLINE:
             return device, []
-        return device.turned(Status.ONLINE, at=at)
+        return device.turned(_ONLINE, at=at)
 
     def kept(self, changes: Sequence[DeviceChange]) -> None:
         """The journal kept these: tell what happened, but nothing more of a device that was removed meanwhile."""

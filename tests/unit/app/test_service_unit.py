@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from station_adapters.mosquitto.broker import YIELDS
 from station_app.cli import EXIT_CODES
 from station_app.station import STOP_WITHIN
 from station_core.errors import SettingInvalid, StoreNewer
@@ -40,6 +41,10 @@ def test_it_may_end_in_its_own_order(unit: configparser.ConfigParser) -> None:
     assert service["KillMode"] == "mixed"  # the broker is the station's to end
     assert float(service["TimeoutStopSec"]) > STOP_WITHIN
     assert service["TimeoutStartSec"] == "infinity"  # it waits for its database
+
+
+def test_in_overload_the_station_goes_first_and_its_broker_as_everybody_else(unit: configparser.ConfigParser) -> None:
+    assert int(unit["Service"]["Nice"]) == -YIELDS
 
 
 def test_it_writes_to_its_data_folder_alone_as_a_user_of_its_own(unit: configparser.ConfigParser) -> None:

@@ -1,4 +1,6 @@
 """
+How little a station that runs for months takes along, and how much it gives back.
+
 What libraries would take along though the station has no use for it, together 9 MB.
 
 rich, of structlog, for tracebacks that show the values of local variables, passwords among them; pygments, of rich;
@@ -8,12 +10,24 @@ Each does without.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
+_LARGE: Final = 128 * 1024  # bytes: glibc's own bound, which it raises to 32 MiB as soon as something large was freed
+
+
+def give_back_what_is_large() -> None:
+    """Have glibc give back at once what is large; its heap would keep it for good. Other C libraries are left alone."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import uvloop
 
 from station_adapters.system.notify import notify
 from station_app.cli.running import run_station
+from station_app.lean import give_back_what_is_large
 from station_app.logs import set_up
 from station_app.settings import load_settings
 
@@ -25,6 +26,7 @@ YOUNG: Final = 5_000
 
 def serve() -> None:
     """See `station serve --help`."""
+    give_back_what_is_large()
     settings = load_settings(os.environ)
     set_up(level=settings.log_level, form=settings.log_format)
     for warning in settings.warnings:

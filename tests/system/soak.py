@@ -74,15 +74,15 @@ class Soak:
                 task.cancel()
 
     async def _suffer(self, until: float) -> None:
-        """Each trouble once while the station gets warm, so that what comes later is nothing new; then at leisure."""
+        """One upon the other while the station gets warm, so that what comes later is nothing new; then at leisure."""
         warm_at = time.monotonic() + WARM_AFTER
         for number, trouble in enumerate(self._troubles(), 1):
             began = time.monotonic()
             if began >= until:
                 return
             await self._befall(number, trouble)
-            every = WARM_AFTER / len(self.troubles.rotation()) if began < warm_at else TROUBLE_EVERY
-            await asyncio.sleep(max(0.0, min(began + every, until) - time.monotonic()))
+            if time.monotonic() > warm_at:
+                await asyncio.sleep(max(0.0, min(began + TROUBLE_EVERY, until) - time.monotonic()))
 
     def _troubles(self) -> Iterator[Callable[[], Awaitable[None]]]:
         yield from self.troubles.once()

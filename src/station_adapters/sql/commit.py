@@ -95,9 +95,6 @@ _MARKS: Final = (
 _END: Final = "\n)\nSELECT seq FROM fresh"
 
 
-EPOCH: Final = "SELECT epoch FROM journal WHERE id = 1"
-
-
 @cache
 def statement(*, letters: bool, deeds: bool) -> str:
     """PostgreSQL's, with the columns of what there is."""
@@ -160,7 +157,7 @@ class _Postgres:
             *(_columns(rows.deeds, len(COLUMNS)) if rows.deeds else ()),
         )
         if row is None and epoch is not None:
-            found = await self._database.statement(EPOCH)
+            found = await self._database.statement(commit_sqlite.EPOCH)
             _check_epoch(found[0], epoch)
 
 

@@ -146,9 +146,8 @@ async def _in_time(connection: Connection, doing: Awaitable[T], deadline: float 
 async def _put_back(connection: Connection) -> None:
     """Back to the pool, with nothing open on it."""
     with suppress(TimeoutError, DBAPIError):
-        await _in_time(
-            connection, greenlet_spawn(connection.rollback), _now() + ROLLBACK
-        )  # nothing to do after a commit
+        # Nothing to do after a commit.
+        await _in_time(connection, greenlet_spawn(connection.rollback), _now() + ROLLBACK)
     await greenlet_spawn(connection.close)
 
 

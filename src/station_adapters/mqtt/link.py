@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from station_core.values import Value
 
 CLEAR_WITHIN: Final = 1.0  # seconds
+
+
 SPEAKER: Final = "/speaker"  # behind the name of the connection that hears
 
 
@@ -91,12 +93,14 @@ class MqttLink:
 
 async def _first_ended(*connections: Connection) -> None:
     """Raise `LinkDown` when one of them ends."""
+    ends = [asyncio.ensure_future(connection.ended()) for connection in connections]
     try:
-        async with asyncio.TaskGroup() as group:
-            for connection in connections:
-                group.create_task(connection.ended())
-    except ExceptionGroup as failed:  # not except*: before Python 3.11.4 it wraps what is raised in it
-        raise failed.exceptions[0] from None
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
 
 
 def _unasked(connection: Connection, topic: bytes, payload: bytes, packet_id: int, flags: int) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
 
@@ -48,14 +49,18 @@ class Subscription(Generic[E]):
         self._closed = False
         self.dropped = 0
 
-    def offer(self, events: Sequence[Event]) -> None:
-        """Take in what was published; never waits."""
-        self._waiting.extend(event for event in events if isinstance(event, self._kinds))
+    def offer(self, events: Sequence[Event], kinds: AbstractSet[type[Event]]) -> None:
+        """Take in what was published, events of these *kinds*; never waits."""
+        wanted = {kind for kind in kinds if issubclass(kind, self._kinds)}
+        if not wanted:
+            return
+        if len(wanted) < len(kinds):
+            events = [event for event in events if type(event) in wanted]
+        self._waiting.extend(cast("Sequence[E]", events))
         while len(self._waiting) > self._bound:
             self._waiting.popleft()
             self.dropped += 1
-        if self._waiting:
-            self._wake.set()
+        self._wake.set()
 
     def close(self) -> None:
         """Leave the bus; the iteration ends after what waits was taken."""
@@ -111,5 +116,6 @@ class EventBus:
     def publish(self, events: Sequence[Event]) -> None:
         """Tell all subscribers; never waits, never raises for a slow one."""
         if events:
+            kinds = {type(event) for event in events}  # few, of perhaps thousands of events
             for subscription in self._subscriptions:
-                subscription.offer(events)
+                subscription.offer(events, kinds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from station_core.errors import ExternalIdInvalid, Malformed
@@ -24,6 +25,8 @@ MAX_TEXT: Final = 4 * 1024  # bytes of UTF-8
 MAX_MESSAGE: Final = 64 * 1024  # bytes of an incoming message, and of a merged state
 INT_BOUND: Final = 2**63  # exclusive
 
+_SHAPES: Final = 64  # objects whose names' weight is remembered, each below 64 KiB: a house's reports have a dozen
+
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NUMBER_WEIGHT: Final = 24  # no finite double or 64-bit integer is longer in shortest form
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
@@ -34,16 +37,19 @@ def object_weight(value: Mapping[str, Value], depth: int = 1) -> int:
     """An upper bound of the object's size in bytes of compact JSON; raise `Malformed` when it's none we accept."""
     if len(value) > MAX_KEYS:
         raise Malformed(f"An object has over {MAX_KEYS} keys.")
-    weight = 2
-    for key, item in value.items():
-        weight += text_weight(key) + 2
-        # The two commonest kinds first: this runs for every report of every device.
+    weight = _names_weight(tuple(value))
+    for item in value.values():
+        # The commonest kinds first: this runs for every report of every device.
         kind = type(item)
-        if kind is bool or item is None:
-            weight += 5
-        elif kind is float:
-            if not math.isfinite(item):  # type: ignore[arg-type]  # narrowed by kind
+        if kind is float:
+            if item - item:  # type: ignore[operator]  # narrowed by kind; not a number, but for a finite one
                 raise Malformed("A number isn't finite.")
+            weight += _NUMBER_WEIGHT
+        elif kind is bool:
+            weight += 5
+        elif kind is int:
+            if not -INT_BOUND < item < INT_BOUND:  # type: ignore[operator]  # narrowed by kind
+                raise Malformed("An integer doesn't fit 64 bits.")
             weight += _NUMBER_WEIGHT
         else:
             weight += value_weight(item, depth + 1)
@@ -90,6 +96,12 @@ def text_weight(text: str) -> int:
     if size > MAX_TEXT:
         raise Malformed(f"A text is over {MAX_TEXT} bytes.")
     return weight
+
+
+@lru_cache(_SHAPES)
+def _names_weight(names: tuple[str, ...]) -> int:
+    """The object's weight without its values."""
+    return 2 + sum(text_weight(name) + 2 for name in names)
 
 
 def object_size(value: Mapping[str, Value]) -> int:

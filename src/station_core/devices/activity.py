@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from station_core.devices.events import (
     DeviceCommandSent,
     DeviceEventReceived,
+    DeviceStateChanged,
     DeviceStateTransition,
     DeviceStatusChanged,
     NamedDeviceEvent,
@@ -80,6 +81,8 @@ def line(event: Event) -> Line | None:
     """The event's line in the feed, None for one that leaves no line."""
     payload: dict[str, Value]
     match event:
+        case DeviceStateChanged():  # by far the commonest
+            return None
         case DeviceStatusChanged():
             event_type, payload = "status_changed", {"status": event.status.value}
         case DeviceStateTransition():

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from station_core.audit.model import Subject, SubjectKind
 from station_core.devices.events import (
@@ -15,6 +15,7 @@ from station_core.devices.events import (
     DeviceStatusChanged,
     DeviceUpdated,
 )
+from station_core.drafts import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,26 +85,30 @@ class Device:
         """The device after a report was merged over its state, key by key."""
         before = self.state
         state = {**before, **report}
-        # Written out: the constructor costs half of dataclasses.replace, and this runs for every report.
-        after = Device(
-            id=self.id,
-            external_id=self.external_id,
-            name=self.name,
-            type=self.type,
-            created_at=self.created_at,
-            updated_at=at,
-            status=self.status,
-            state=state,
-            zone_id=self.zone_id,
-            firmware_version=self.firmware_version,
-            chip=self.chip,
-            kit_tag=self.kit_tag,
-            last_heartbeat_at=self.last_heartbeat_at,
-            station_id=self.station_id,
-            session=self.session,
-            acks=self.acks,
-        )
-        events: list[Event] = [DeviceStateChanged(device_id=self.id, state=state, timestamp=at)]
+        after = _DeviceDraft()
+        after.id = self.id
+        after.external_id = self.external_id
+        after.name = self.name
+        after.type = self.type
+        after.created_at = self.created_at
+        after.updated_at = at
+        after.status = self.status
+        after.state = state
+        after.zone_id = self.zone_id
+        after.firmware_version = self.firmware_version
+        after.chip = self.chip
+        after.kit_tag = self.kit_tag
+        after.last_heartbeat_at = self.last_heartbeat_at
+        after.station_id = self.station_id
+        after.session = self.session
+        after.acks = self.acks
+        after.__class__ = Device
+        told = _StateChangedDraft()
+        told.device_id = self.id
+        told.state = state
+        told.timestamp = at
+        told.__class__ = DeviceStateChanged
+        events: list[Event] = [told]
         for key, new in report.items():
             if new is True or new is False:
                 old = before.get(key)
@@ -177,3 +182,7 @@ class Device:
 
     def _with(self, **changes: object) -> Device:
         return replace(self, **changes)  # type: ignore[arg-type]  # private: the callers above name fields only
+
+
+_DeviceDraft: Final = draft_of(Device)
+_StateChangedDraft: Final = draft_of(DeviceStateChanged)

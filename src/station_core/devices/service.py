@@ -6,6 +6,7 @@ from station_core.devices.events import DeviceUpdated
 from station_core.devices.model import Status
 from station_core.devices.ports import DeviceChange
 from station_core.devices.types import DeviceType, unknown_type
+from station_core.drafts import draft_of
 from station_core.errors import Malformed
 from station_core.values import MAX_KEYS, MAX_MESSAGE, object_size, object_weight, tag, text_weight, value_weight
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_KEPT_EVERY: Final = 60.0  # seconds: the heartbeat time alone is written at most this often (decision 2)
 EVENTS: Final = frozenset({"device_event", "user_event"})
+_ChangeDraft: Final = draft_of(DeviceChange)
 _ONLINE: Final = Status.ONLINE  # Python 3.11 takes long to find an enum's member, and each report asks for it
 
 
@@ -85,7 +87,12 @@ class DeviceService:
         after, events = before.reported(report, self.type_of(before), at=at)
         cell.device = after
         cell.weight = weight
-        return self._journal.append(DeviceChange(after, came + events if came else events), delivery, added)
+        change = _ChangeDraft()
+        change.device = after
+        change.events = came + events if came else events
+        change.deeds = ()
+        change.__class__ = DeviceChange
+        return self._journal.append(change, delivery, added)
 
     def receive_event(
         self,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +53,18 @@ def test_a_report_is_merged_key_by_key_and_every_boolean_flip_is_a_transition(re
         assert len(transitions) == len(flips)
         expected = {True: ["turned_on"], False: ["turned_off"], None: []}[flips.get("on")]
         assert [data["action"] for data in derived] == expected
+
+
+def test_what_a_report_makes_is_no_other_than_what_the_constructors_make() -> None:
+    here = replace(LAMP, zone_id="z", firmware_version="1", chip="c", kit_tag="k", station_id="s", session=3, acks=True)
+
+    device, [told] = here.reported({"on": True}, LIGHT, at=LATER)
+
+    assert device == replace(here, state={"on": True}, updated_at=LATER)
+    assert told == DeviceStateChanged(device_id="1", state={"on": True}, timestamp=LATER)
+    for value, name in ((device, "name"), (told, "state")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, "other")
 
 
 def test_a_report_leaves_the_device_as_it_was_before() -> None:

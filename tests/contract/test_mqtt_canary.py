@@ -56,7 +56,7 @@ async def test_a_packet_queued_by_hand_acknowledges_what_the_broker_sent() -> No
     came: list[int] = []
     got = asyncio.Event()
 
-    def take(_: object, _topic: bytes, _payload: bytes, packet_id: int, _flags: int) -> None:
+    def take(_topic: bytes, _payload: bytes, packet_id: int, _flags: int, _: object) -> None:
         came.append(packet_id)
         got.set()
 
@@ -82,7 +82,7 @@ async def test_the_station_does_not_hear_itself() -> None:
     came: list[bytes] = []
     got = asyncio.Event()
 
-    def take(_: object, _topic: bytes, payload: bytes, _packet_id: int, _flags: int) -> None:
+    def take(_topic: bytes, payload: bytes, _packet_id: int, _flags: int, _: object) -> None:
         came.append(payload)
         got.set()
 

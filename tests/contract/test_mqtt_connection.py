@@ -87,7 +87,7 @@ async def test_what_a_slow_broker_does_not_take_at_once_is_sent_later_and_in_ord
     came: list[int] = []
     got_all = asyncio.Event()
 
-    def take(_connection: Connection, _topic: bytes, payload: bytes, _packet_id: int, _flags: int) -> None:
+    def take(_topic: bytes, payload: bytes, _packet_id: int, _flags: int, _connection: Connection) -> None:
         came.append(int(payload[:4]))
         if len(came) == MANY:
             got_all.set()
@@ -108,5 +108,5 @@ async def test_what_a_slow_broker_does_not_take_at_once_is_sent_later_and_in_ord
     assert came == list(range(MANY))
 
 
-def _ignore(_connection: Connection, _topic: bytes, _payload: bytes, _packet_id: int, _flags: int) -> None:
+def _ignore(_topic: bytes, _payload: bytes, _packet_id: int, _flags: int, _connection: Connection) -> None:
     """Nothing is subscribed to."""

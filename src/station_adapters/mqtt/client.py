@@ -23,6 +23,7 @@ from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Callable
 
     from paho.mqtt.client import ConnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
@@ -40,9 +41,14 @@ _CHECKED_EVERY: Final = 1.0  # seconds
 
 
 class Client(aiomqtt.Client):
-    """aiomqtt's client, which reads and writes in its own way; `cutter` has to be set before it connects."""
+    """
+    aiomqtt's client, which reads and writes in its own way.
 
-    cutter: PacketCutter
+    `cutter` has to be set before it connects; `on_read` is called after each piece that went to it.
+    """
+
+    cutter: PacketCutter[Any]
+    on_read: Callable[[], None] | None = None
 
     def __init__(self, address: BrokerAddress, client_id: str, *, lasting: bool = True) -> None:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -165,6 +171,8 @@ class Client(aiomqtt.Client):
             while data:
                 self._heard = self._loop.time()
                 self.cutter.feed(data)
+                if self.on_read is not None:
+                    self.on_read()
                 # A TLS socket may hold decoded bytes that the selector doesn't know of.
                 pending = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
                 if not (pending and self._reading):

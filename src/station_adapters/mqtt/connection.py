@@ -105,18 +105,21 @@ class Connection:
 async def connected(
     address: BrokerAddress,
     client_id: str,
-    on_publish: Callable[[Connection, bytes, bytes, int, int], None],
+    on_publish: Callable[[bytes, bytes, int, int, Connection], None],
+    on_read: Callable[[Connection], None] | None = None,
     *,
     lasting: bool = True,
 ) -> AsyncIterator[Connection]:
     """
     A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none.
 
-    The broker keeps a *lasting* session beyond the connection.
+    *on_read* is called behind all messages of a piece of the stream, of up to 64 KiB. The broker keeps a *lasting*
+    session beyond the connection.
     """
     client = Client(address, client_id, lasting=lasting)
     connection = Connection(client)
-    client.cutter = PacketCutter(partial(on_publish, connection), client.control)
+    client.cutter = PacketCutter(on_publish, client.control, connection)
+    client.on_read = None if on_read is None else partial(on_read, connection)
     try:
         with link_errors():
             await client.__aenter__()

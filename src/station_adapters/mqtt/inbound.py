@@ -16,7 +16,7 @@ from station_core.health import MQTT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from station_adapters.mqtt.intake import Acknowledger, Message
+    from station_adapters.mqtt.merging import Acknowledger, Message
     from station_core.devices.ports import DeviceChange
     from station_core.home import Home
     from station_core.journal import Batch, Delivery

@@ -3,20 +3,21 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from station_adapters.mqtt.merging import Message, Shape, merge
 from station_adapters.mqtt.packets import DUP
 from station_adapters.mqtt.payloads import UNREADABLE, decode_state, read_state
 from station_adapters.mqtt.topics import Suffix
 from station_core.errors import Malformed
-from station_core.values import INT_BOUND, MAX_KEYS, MAX_MESSAGE, object_weight
+from station_core.values import MAX_MESSAGE
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
+    from station_adapters.mqtt.merging import Acknowledger
     from station_adapters.mqtt.topics import Route
-    from station_core.journal import Delivery
 
 SHED_FROM: Final = 10_000  # waiting messages from which telemetry is superseded (docs/protocols.md §5)
 FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn't be superseded needs its place
@@ -27,68 +28,8 @@ _STATE: Final = Suffix.STATE  # to reach for an enum's member takes Python 3.11 
 _SUPERSEDED: Final = (_STATE, "superseded")
 _HEARTBEAT: Final = Suffix.HEARTBEAT
 _ONLINE: Final = b'"online"'
-_ABSENT: Final = object()
-_PLAIN: Final = frozenset({float, int, bool})
-
-
-class Acknowledger(Protocol):
-    """A connection, as far as acknowledging on it goes."""
-
-    def acknowledge(self, packet_ids: list[int]) -> None:
-        """Send PUBACKs; nothing once the connection has ended."""
-        ...
-
-
-class Message:
-    """
-    A message that waits; *packet_id* is 0 at QoS 0. `followed_by` are the packet ids of those right behind it that
-    don't wait themselves: they are acknowledged after it.
-
-    Only in overload its report is decoded ahead, and takes in others: `weight` bounds its size in bytes of JSON then;
-    `names`, None unless all values are numbers and booleans, `kinds` and `checked` are its shape. `overtaken`: its
-    device has said something else since.
-    """
-
-    __slots__ = (
-        "came_by",
-        "checked",
-        "flags",
-        "followed_by",
-        "kinds",
-        "names",
-        "overtaken",
-        "packet_id",
-        "payload",
-        "report",
-        "route",
-        "superseded",
-        "weight",
-    )
-
-    def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
-        self.route = route
-        self.payload = payload
-        self.packet_id = packet_id
-        self.flags = flags
-        self.came_by = came_by
-        self.report: dict[str, Any] | None = None
-        self.weight = 0
-        self.superseded: list[Delivery] | None = None
-        self.followed_by: list[int] | None = None
-        self.overtaken = False
-        self.names: list[str] | None = None
-
-    def become(self, report: dict[str, Any], weight: int) -> None:
-        """Stand for this report, of so many bytes."""
-        self.report, self.weight = report, weight
-        self.kinds = [*map(type, report.values())]
-        self.names = list(report) if _PLAIN.issuperset(self.kinds) else None
-        self.checked = [name for name, kind in zip(report, self.kinds, strict=True) if kind is not float]
-
-    @property
-    def delivery(self) -> Delivery:
-        """What identifies it when it comes again, at QoS 1."""
-        return self.packet_id, zlib.crc32(self.payload, self.route.check)
+_VERDICT_LATER: Final = (Malformed, *UNREADABLE)  # each gets its own, in its turn
+SHAPES: Final = 10_000  # devices whose last shape is remembered while it sheds
 
 
 class Intake:
@@ -117,8 +58,10 @@ class Intake:
         self._counts = counts
         self._waiting: deque[Message] = deque()
         self._newest: dict[str, Message] = {}  # by external id, only while shedding
+        self._shapes: dict[str, Shape] = {}  # by external id, only while shedding
         self._shedding = False
         self._scheduled = False
+        self._merged = 0  # since it was counted
         self._bytes = 0
         self.full = False
         self._empty = asyncio.Event()
@@ -177,6 +120,9 @@ class Intake:
 
     def _turn(self) -> None:
         self._scheduled = False
+        if self._merged:
+            self._counts[_SUPERSEDED] += self._merged
+            self._merged = 0
         for _ in range(min(TURN, len(self._waiting))):
             if not self._room():
                 return  # `schedule` is called when there is room again
@@ -189,6 +135,7 @@ class Intake:
         if self._shedding and len(self._waiting) < SHED_FROM // 2:
             self._shedding = False
             self._newest.clear()
+            self._shapes.clear()
         if not self._waiting:
             self._empty.set()
         if len(self._waiting) <= READ_AGAIN_AT and self._bytes <= BYTES // 2:
@@ -219,42 +166,34 @@ class Intake:
         if older.route is not route and older.route.station_id != route.station_id:
             return False  # the device is commanded under the one that it used last
         try:
-            if older.report is None:
-                state = read_state(older.payload).state
-                older.become(state, object_weight(state, 2))
-            if len(payload) > MAX_MESSAGE or not _merged(older, decode_state(payload).state):
+            if (before := older.report) is None:
+                before = self._examine(older)
+            if len(payload) > MAX_MESSAGE:
                 return False
-        except (Malformed, *UNREADABLE):
-            return False  # each gets its own verdict in its turn
+            report = older.shape.read(payload, before)
+            if report is not None:
+                older.report = report
+            elif not merge(older, before, decode_state(payload).state):
+                return False
+        except _VERDICT_LATER:
+            return False
         if packet_id:
             if older.superseded is None:
                 older.superseded = []
             older.superseded.append((packet_id, zlib.crc32(payload, route.check)))
             self.follow_up(packet_id, came_by)
-        self._counts[_SUPERSEDED] += 1
+        self._merged += 1
         return True
 
-
-def _merged(older: Message, report: dict[str, Any]) -> bool:
-    """Whether the report could be merged into the older one's; raise `Malformed` for what no wire accepts."""
-    before = older.report
-    assert before is not None
-    if list(report) == older.names and [*map(type, report.values())] == older.kinds:
-        # As most reports by far. A float is as good as the one before it: none is infinite in JSON.
-        for name in older.checked:
-            new = report[name]
-            if new is not before[name] and (type(new) is bool or not -INT_BOUND < new < INT_BOUND):
-                return False
-        older.report = report
-        return True
-    weight = older.weight + object_weight(report, 2)
-    for key, new in report.items():
-        old = before.get(key, _ABSENT)
-        may_flip = old is not new and (isinstance(old, bool) or isinstance(new, bool))
-        if may_flip and (old is not _ABSENT or older.overtaken):
-            return False
-    merged = {**before, **report}
-    if len(merged) > MAX_KEYS or (weight > MAX_MESSAGE and (weight := object_weight(merged, 2)) > MAX_MESSAGE):
-        return False
-    older.become(merged, weight)
-    return True
+    def _examine(self, message: Message) -> dict[str, Any]:
+        """Decode its report ahead; raise one of `_VERDICT_LATER`."""
+        shape = self._shapes.get(message.route.external_id)  # nearly always that of its device's last one
+        report = None if shape is None or len(message.payload) > MAX_MESSAGE else shape.read(message.payload)
+        if shape is None or report is None:
+            report = read_state(message.payload).state
+            shape = Shape(report)
+            if len(self._shapes) >= SHAPES:
+                self._shapes.clear()
+            self._shapes[message.route.external_id] = shape
+        message.report, message.shape = report, shape
+        return report

@@ -65,7 +65,7 @@ class MqttLink:
         """Hold one session with the broker; set *subscribed* once it's there; raise `LinkDown` when it ends."""
         reader = _Reader(inbound)
         async with (
-            connected(self._address, self._client_id, reader.take) as connection,
+            connected(self._address, self._client_id, inbound.offer, reader.heed) as connection,
             connected(self._speaker_address, self._client_id + SPEAKER, _unasked, lasting=False) as speaker,
         ):
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
@@ -103,20 +103,19 @@ async def _first_ended(*connections: Connection) -> None:
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-def _unasked(connection: Connection, topic: bytes, payload: bytes, packet_id: int, flags: int) -> None:
+def _unasked(topic: bytes, payload: bytes, packet_id: int, flags: int, connection: Connection) -> None:
     """Who subscribed to nothing is told nothing."""
 
 
 class _Reader:
-    """Hands what one connection brings to the intake, and stops reading while that is full."""
+    """Stops reading from a connection while the intake is full."""
 
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
         self._intake = inbound.intake
         self._reading = True
 
-    def take(self, connection: Connection, topic: bytes, payload: bytes, packet_id: int, flags: int) -> None:
-        self._inbound.offer(topic, payload, packet_id, flags, connection)
+    def heed(self, connection: Connection) -> None:
         if self._intake.full and self._reading:
             self._reading = False
             connection.stop_reading()

@@ -6,71 +6,79 @@ PUBLISH is taken apart here, because there are tens of thousands of them a secon
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from station_core.errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+S = TypeVar("S")
+
 PUBLISH: Final = 0x30
 PUBACK: Final = 0x40
 DUP: Final = 0x08
 RETAIN: Final = 0x01
+_FLAGS: Final = DUP | RETAIN
 _EXPIRES: Final = b"\x05\x02"  # 5 bytes of properties: Message Expiry Interval and its value (MQTT 5.0 §3.3.2.3.3)
 _LONGEST_LENGTH: Final = 4  # bytes of a variable byte integer (MQTT 5.0 §1.5.5)
 
 
-class PacketCutter:
+class PacketCutter(Generic[S]):
     """
-    Takes bytes as they come and calls *on_publish* (topic, payload, packet id or 0, flags) and *on_control* (packet).
+    Takes bytes as they come and calls *on_publish* (topic, payload, packet id or 0, flags, *source*) and *on_control*
+    (packet).
 
     The flags are `DUP` and `RETAIN`. `feed` raises `Malformed` for bytes that are no MQTT: the stream is lost then.
     """
 
     def __init__(
-        self, on_publish: Callable[[bytes, bytes, int, int], None], on_control: Callable[[bytes], None]
+        self, on_publish: Callable[[bytes, bytes, int, int, S], None], on_control: Callable[[bytes], None], source: S
     ) -> None:
         self._on_publish = on_publish
         self._on_control = on_control
+        self._source = source
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
+        # One function, for a call takes as long as all that is done here for a packet.
         buffer = self._rest + data if self._rest else data
+        on_publish, source = self._on_publish, self._source
         start, end = 0, len(buffer)
         while end - start >= 2:  # the shortest packet: type and length 0
-            length, body = buffer[start + 1], start + 2
+            head, length, body = buffer[start], buffer[start + 1], start + 2
             if length & 0x80:
-                length, body = _variable(buffer, start + 1, end)
-                if body == 0:
-                    break
+                if end - start > 2 and buffer[body] < 0x80:  # two bytes, as of nearly all
+                    length += (buffer[body] << 7) - 0x80
+                    body += 1
+                else:
+                    length, body = _variable(buffer, start + 1, end)
+                    if body == 0:
+                        break
             after = body + length
             if after > end:
                 break
-            if buffer[start] & 0xF0 == PUBLISH:
-                self._publish(buffer, buffer[start], body, after)
+            if head & 0xF0 == PUBLISH:
+                topic = body + 2
+                at = topic_end = topic + (buffer[body] << 8 | buffer[body + 1])
+                packet_id = 0
+                if head & 0x06:
+                    packet_id = buffer[at] << 8 | buffer[at + 1]
+                    at += 2
+                at = at + 1 if buffer[at] == 0 else _behind_properties(buffer, at, after)
+                if at > after or (head & 0x06 and packet_id == 0):
+                    raise Malformed("A PUBLISH packet contradicts its own lengths.")
+                on_publish(buffer[topic:topic_end], buffer[at:after], packet_id, head & _FLAGS, source)
             else:
                 self._on_control(buffer[start:after])
             start = after
         self._rest = buffer[start:]
 
-    def _publish(self, buffer: bytes, head: int, start: int, after: int) -> None:
-        topic_start = start + 2
-        at = topic_start + (buffer[start] << 8 | buffer[start + 1])
-        topic = buffer[topic_start:at]
-        packet_id = 0
-        if head & 0x06:
-            packet_id = buffer[at] << 8 | buffer[at + 1]
-            at += 2
-        properties = buffer[at]
-        at += 1
-        if properties & 0x80:
-            properties, at = _variable(buffer, at - 1, after)
-        at += properties
-        if at > after or (head & 0x06 and packet_id == 0):
-            raise Malformed("A PUBLISH packet contradicts its own lengths.")
-        self._on_publish(topic, buffer[at:after], packet_id, head & (DUP | RETAIN))
+
+def _behind_properties(buffer: bytes, at: int, after: int) -> int:
+    length, at = _variable(buffer, at, after) if buffer[at] & 0x80 else (buffer[at], at + 1)
+    return at + length
 
 
 def _variable(buffer: bytes, start: int, end: int) -> tuple[int, int]:

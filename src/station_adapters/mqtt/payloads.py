@@ -17,12 +17,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Session = Annotated[int, msgspec.Meta(ge=0, le=INT_BOUND - 1)]
+Whole = Annotated[int, msgspec.Meta(ge=1 - INT_BOUND, le=INT_BOUND - 1)]
 
 
 class State(msgspec.Struct, gc=False):
     """A report: capability names and values."""
 
     state: dict[str, Any]
+
+
+class Numbers(msgspec.Struct, gc=False):
+    """A report of nothing but numbers, each of them acceptable."""
+
+    state: dict[str, Whole | float]
+
+
+class Plain(msgspec.Struct, gc=False):
+    """A report of nothing but numbers and booleans, each of them acceptable."""
+
+    state: dict[str, Whole | float | bool]
 
 
 class Event(msgspec.Struct):
@@ -80,6 +93,12 @@ class _Reader(Generic[T]):
 read_state: Final = _Reader(State)
 decode_state: Final = msgspec.json.Decoder(State).decode
 """As `read_state`, but raises one of `UNREADABLE`, and takes a payload of any size."""
+
+decode_numbers: Final = msgspec.json.Decoder(Numbers).decode
+"""As `decode_state`; `msgspec.ValidationError` for any other report."""
+
+decode_plain: Final = msgspec.json.Decoder(Plain).decode
+"""As `decode_numbers`."""
 
 read_event: Final = _Reader(Event)
 read_heartbeat: Final = _Reader(Heartbeat)

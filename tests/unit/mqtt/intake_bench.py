@@ -10,7 +10,7 @@ from station_adapters.mqtt.topics import Route, Suffix
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from station_adapters.mqtt.intake import Message
+    from station_adapters.mqtt.merging import Message
 
 
 class Wire:

@@ -1,24 +1,15 @@
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from station_adapters.mqtt import intake as module
 from station_adapters.mqtt.packets import DUP
 from station_adapters.mqtt.topics import Suffix
-from station_core.values import MAX_MESSAGE, MAX_TEXT
-from tests.unit.mqtt.intake_bench import Bench
 
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(module, "SHED_FROM", 4)
-    monkeypatch.setattr(module, "FULL_AT", 8)
-    monkeypatch.setattr(module, "READ_AGAIN_AT", 2)
-    monkeypatch.setattr(module, "TURN", 3)
-    return Bench()
+if TYPE_CHECKING:
+    from tests.unit.mqtt.intake_bench import Bench
 
 
 def test_below_the_bound_every_message_is_handled_in_its_order(bench: Bench) -> None:
@@ -114,57 +105,6 @@ def test_without_room_nothing_is_handled_until_it_is_scheduled_again(bench: Benc
     assert bench.reports() == [{"t": 1}]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        b"{",
-        b'{"state": []}',
-        b'{"state":{"t":9223372036854775808}}',
-        b'{"state":{"t":' + b"[" * 31 + b"]" * 31 + b"}}",
-        b'{"state":{"t":1' + b" " * MAX_MESSAGE + b"}}",
-    ],
-    ids=["none of JSON", "no object", "beyond 64 bits", "nested too deep", "over 64 KiB of nothing"],
-)
-def test_a_malformed_report_takes_no_other_with_it(bench: Bench, wrong: bytes) -> None:
-    for n in range(4):
-        bench.offer({"t": n}, f"d{n}")
-    bench.offer(wrong, "d0")
-    bench.offer({"t": 5}, "d1")
-    bench.run()
-
-    assert [m.payload for m in bench.handled].count(wrong) == 1
-    assert {"t": 5} in [m.report for m in bench.handled]
-
-
-@pytest.mark.parametrize("wrong", ["x" * (MAX_TEXT + 1), "a\0b", "\ud800"], ids=["too long", "NUL", "lone surrogate"])
-def test_a_text_in_place_of_a_text_is_looked_at_too(bench: Bench, wrong: str) -> None:
-    bench.offer({"mode": "calm"}, "d0")
-    for n in range(3):
-        bench.offer({"t": n}, f"other{n}")
-    bench.offer({"mode": "wild"}, "d0")
-    bench.offer({"mode": wrong}, "d0")
-    bench.run()
-
-    texts = [m.report or m.payload for m in bench.handled if m.route.external_id == "d0"]
-    assert texts == [{"mode": "wild"}, json.dumps({"state": {"mode": wrong}}).encode()]
-
-
-def test_reports_become_one_only_as_far_as_one_report_may_go(bench: Bench) -> None:
-    keys = {f"k{n}": n for n in range(127)}
-    large, other = ({f"{name}{n}": "x" * 4_000 for n in range(10)} for name in "ab")
-    for n in range(4):
-        bench.offer({"t": n}, f"d{n}")
-    bench.offer(keys, "d0")
-    bench.offer({"t": 5, "one more": 1}, "d0")
-    bench.offer(large, "d1")
-    bench.offer({**large, "t": 6}, "d1")
-    bench.offer(other, "d1")
-    bench.run()
-
-    assert bench.reports()[:2] == [{"t": 0, **keys}, {"t": 6, **large}]
-    assert bench.reports()[4:] == [{"t": 5, "one more": 1}, other]
-
-
 def test_a_redelivered_report_supersedes_nothing(bench: Bench) -> None:
     for n in range(4):
         bench.offer({"t": n}, f"d{n}", packet_id=n + 1)
@@ -172,30 +112,6 @@ def test_a_redelivered_report_supersedes_nothing(bench: Bench) -> None:
     bench.run()
 
     assert len(bench.handled) == 5
-
-
-@pytest.mark.parametrize(
-    ("newer", "kept"),
-    [
-        (b'{"state":{"t":7,"on":true}}', [{"t": 7, "on": True}]),
-        (b'{"state":{"t":"hot","on":true}}', [{"t": "hot", "on": True}]),
-        (b'{"state":{"t":null,"on":true}}', [{"t": None, "on": True}]),
-        (b'{"state":{"t":9223372036854775808,"on":true}}', [{"t": 0, "on": True}, {"t": 2**63, "on": True}]),
-        (b'{"state":{"t":7,"on":false}}', [{"t": 0, "on": True}, {"t": 7, "on": False}]),
-        (b'{"state":{"t":7,"on":1}}', [{"t": 0, "on": True}, {"t": 7, "on": 1}]),
-        (b'{"state":{"t":true,"on":true}}', [{"t": 0, "on": True}, {"t": True, "on": True}]),
-    ],
-)
-def test_a_report_of_the_same_shape_supersedes_unless_a_boolean_differs(
-    bench: Bench, newer: bytes, kept: list[dict[str, Any]]
-) -> None:
-    bench.offer({"t": 0, "on": True}, "d0")
-    for n in range(3):
-        bench.offer({"t": n}, f"other{n}")
-    bench.offer(newer, "d0")
-    bench.run()
-
-    assert [r for m, r in zip(bench.handled, bench.reports(), strict=True) if m.route.external_id == "d0"] == kept
 
 
 def test_no_report_goes_ahead_of_a_will(bench: Bench) -> None:

@@ -13,7 +13,7 @@ class Seen:
     def __init__(self) -> None:
         self.published: list[tuple[bytes, bytes, int, int]] = []
         self.control: list[bytes] = []
-        self.cutter = PacketCutter(lambda *message: self.published.append(message), self.control.append)
+        self.cutter = PacketCutter(lambda *message: self.published.append(message[:4]), self.control.append, None)
 
 
 def variable(number: int) -> bytes:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 STATION: Final = "bench"
 UP_WITHIN: Final = 30.0  # seconds
-NICE: Final = -5  # of the station, see deploy/station.service
+NICE: Final = -10  # of the station, see deploy/station.service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,16 @@ def give_back_what_is_large() -> None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
+def give_back_what_is_free() -> bool:
+    """
+    Have glibc give back the pages in its heap that hold nothing, and tell whether there were any; takes 2 ms.
+
+    By itself it gives back only what lies behind the last that lives: one small thing that stays keeps a burst's MBs.
+    """
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    return malloc_trim is not None and bool(malloc_trim(0))
+
+
 @contextmanager
 def without(*packages: str) -> Iterator[None]:
     """To whatever is imported meanwhile these packages aren't installed; one that has been imported already is."""

@@ -1,27 +1,28 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
 from station_adapters.system.notify import notify
 from station_app.cli.running import run_station
-from station_app.lean import give_back_what_is_large
+from station_app.lean import give_back_what_is_free, give_back_what_is_large
 from station_app.logs import set_up
 from station_app.settings import load_settings
 
 if TYPE_CHECKING:
-    import asyncio
-
     from station_app.container import Container
 
 log = logging.getLogger("station")
 
 # Objects until the collector looks for cycles among them; its own 700 are one busy turn of the loop.
 YOUNG: Final = 5_000
+GIVEN_BACK_EVERY: Final = 30.0  # seconds
 
 
 def serve() -> None:
@@ -38,7 +39,11 @@ async def _accompany(_: Container, serving: asyncio.Event, stop: asyncio.Event) 
     await serving.wait()
     _spare_what_stays()
     notify("READY=1")
-    await stop.wait()
+    while not stop.is_set():
+        give_back_what_is_free()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVEN_BACK_EVERY):
+                await stop.wait()
     notify("STOPPING=1")
 
 

@@ -18,6 +18,27 @@ print(any(int(start, 16) <= address < int(end, 16) for start, end in heaps))
 """
 
 
+STREWN: Final = """
+import os
+from station_app.lean import give_back_what_is_free
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+strewn = [bytes(2_000) for _ in range(20_000)]
+strewn = strewn[::100]  # the last of them lives, and one here and there
+before = resident()
+gave = give_back_what_is_free()
+print(gave, before - resident() > 20_000_000)
+"""
+
+
+def test_what_is_free_between_things_that_live_goes_back() -> None:
+    asked = subprocess.run([sys.executable, "-c", STREWN], capture_output=True, text=True, check=True)
+
+    assert asked.stdout.split() == ["True", "True"]
+
+
 def test_what_is_large_is_taken_from_the_system_and_goes_back_to_it_not_to_the_heap() -> None:
     def in_the_heap(question: str) -> bool:
         asked = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)

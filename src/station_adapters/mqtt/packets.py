@@ -77,8 +77,10 @@ class PacketCutter(Generic[S]):
 
 
 def _behind_properties(buffer: bytes, at: int, after: int) -> int:
-    length, at = _variable(buffer, at, after) if buffer[at] & 0x80 else (buffer[at], at + 1)
-    return at + length
+    if buffer[at] < 0x80:
+        return at + 1 + buffer[at]
+    length, behind = _variable(buffer, at, after)
+    return behind + length if behind else after + 1  # beyond the packet, where nothing may be
 
 
 def _variable(buffer: bytes, start: int, end: int) -> tuple[int, int]:

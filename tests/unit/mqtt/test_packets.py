@@ -76,6 +76,7 @@ def test_a_megabyte_in_small_slices_comes_out_whole() -> None:
         b"\x32\x05\x00\x01t\x00\x00",  # QoS 1 with packet id 0, and no properties
         b"\x30\x04\x00\x01t\x05",  # properties that reach beyond the packet
         b"\x30\x02\x00\x09",  # a topic that does
+        b"\x30\x04\x00\x01t\x80\xd0\x00",  # a length of properties that does
     ],
 )
 def test_bytes_that_are_no_mqtt_are_malformed(stream: bytes) -> None:

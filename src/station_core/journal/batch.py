@@ -35,13 +35,15 @@ class Batch(Generic[C]):
         """
         Some of its changes as a batch of their own; the last part is what the receipt waits for.
 
-        The deliveries go with the last too: on record before all changes are, a crash in between would lose some.
+        The deliveries, and what it forgets, go with the last too: on record before all changes are, a crash in between
+        would lose some.
         """
         part = type(self)()
         part.changes = self.changes[start:end]
         part.refused = self.refused
         if end == len(self.changes):
             part.deliveries, part.weight, part.done = self.deliveries, self.weight, self.done
+            part.forgets = self.forgets
         return part
 
 

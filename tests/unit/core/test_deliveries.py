@@ -95,6 +95,20 @@ async def test_the_store_forgets_a_session_that_is_over_though_nothing_follows()
     assert journal.commits == 2
 
 
+async def test_the_store_forgets_a_session_that_is_over_though_what_followed_is_refused() -> None:
+    desk = Desk("bad", "worse")
+    async with desk.at_work() as journal:
+        journal.append("a", (1, 7))
+        await journal.drained()
+        journal.append("bad")
+        journal.append("worse")
+        journal.forget_deliveries()
+        await journal.drained()
+
+    assert desk.refused == ["bad", "worse"]
+    assert desk.shelf.on_record == []
+
+
 async def test_a_session_begun_anew_with_nothing_on_record_costs_no_commit() -> None:
     desk = Desk()
     async with desk.at_work() as journal:

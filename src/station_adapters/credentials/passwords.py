@@ -25,7 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger("station.passwords")
 
 AT_ONCE: Final = 2  # each takes 64 MiB and a processor for a tenth of a second
-NICE: Final = 5
+NICE: Final = 5  # and that many steps behind the loop, wherever that is
 WAITING: Final = 128  # more would wait for longer than their callers do
 BCRYPT_BYTES: Final = 72  # of a password; Node's cuts the rest off, ours refuses it
 
@@ -92,7 +92,8 @@ class Argon2Passwords:
 def _politely() -> None:
     """Let the loop and what else there is go first: a login may take its time, a lamp may not."""
     with suppress(OSError, AttributeError):  # no Linux
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        inherited = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(NICE, inherited + NICE))
 
 
 def nobodys_digest(argon2: PasswordHasher) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from station_core.errors import ExternalIdInvalid, Malformed
@@ -25,7 +24,9 @@ MAX_TEXT: Final = 4 * 1024  # bytes of UTF-8
 MAX_MESSAGE: Final = 64 * 1024  # bytes of an incoming message, and of a merged state
 INT_BOUND: Final = 2**63  # exclusive
 
-_SHAPES: Final = 64  # objects whose names' weight is remembered, each below 64 KiB: a house's reports have a dozen
+_NAMES_KEPT: Final = 256  # objects whose names' weight is remembered
+_NAMES_UP_TO: Final = 1_024  # bytes of it, so that all of them take 1 MiB
+_NAMES: Final[dict[tuple[str, ...], int]] = {}
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NUMBER_WEIGHT: Final = 24  # no finite double or 64-bit integer is longer in shortest form
@@ -98,10 +99,18 @@ def text_weight(text: str) -> int:
     return weight
 
 
-@lru_cache(_SHAPES)
 def _names_weight(names: tuple[str, ...]) -> int:
-    """The object's weight without its values."""
-    return 2 + sum(text_weight(name) + 2 for name in names)
+    """An object's weight without its values; remembered, for the reports of a house have a dozen different names."""
+    weight = _NAMES.get(names)
+    if weight is None:
+        weight = 2
+        for name in names:
+            weight += text_weight(name) + 2
+        if weight <= _NAMES_UP_TO:
+            if len(_NAMES) >= _NAMES_KEPT:
+                _NAMES.clear()
+            _NAMES[names] = weight
+    return weight
 
 
 def object_size(value: Mapping[str, Value]) -> int:

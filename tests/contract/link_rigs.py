@@ -14,8 +14,11 @@ from station_adapters.memory.home import MemoryPorts
 from station_adapters.memory.link import MemoryLink
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.inbound import Inbound
+from station_adapters.mqtt.intake import BYTES
 from station_adapters.mqtt.link import MqttLink
 from station_core.errors import BrokerUnavailable, LinkDown
+from station_core.journal import JOURNAL_BOUND
+from tests.contract.http_rig import until
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
 
@@ -149,6 +152,30 @@ class MqttRig:
         assert self._run is not None
         await asyncio.wait_for(asyncio.wait([self._run]), 5)
 
+    async def overfill(self) -> None:
+        """Let nobody have room, and devices say more at QoS 1 than is taken in; the broker holds the rest."""
+        self._home.journal.waiting = JOURNAL_BOUND
+        said = b"x" * 60_000
+        async with aiomqtt.Client(self._broker.host, self._broker.port) as device:
+            for n in range(BYTES // len(said) + 40):
+                await device.publish(f"station/{STATION}/device/{DEVICE}/event", said + b"%d" % n, qos=1)
+        await until(lambda: self.inbound.intake.full)
+
+    def make_room(self) -> None:
+        """Go on with what waits."""
+        self._home.journal.waiting = 0
+        self.inbound.intake.schedule()
+
+    def begin(self) -> None:
+        """Bring the broker back."""
+        self._proxy.accept()
+        self._run = self._group.create_task(self._hold())
+
+    async def subscribed(self) -> None:
+        """Return when the link hears."""
+        async with asyncio.timeout(5):
+            await self._subscribed.wait()
+
     async def mend(self) -> None:
         if self._run is not None:
             self._proxy.accept()
@@ -185,7 +212,7 @@ async def memory() -> AsyncIterator[LinkRig]:
 
 
 @asynccontextmanager
-async def mqtt() -> AsyncIterator[LinkRig]:
+async def mqtt() -> AsyncIterator[MqttRig]:
     async with Mosquitto() as broker, FaultProxy(broker.host, broker.port) as proxy, asyncio.TaskGroup() as group:
         rig = MqttRig(broker, proxy, group)
         try:

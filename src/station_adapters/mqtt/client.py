@@ -44,7 +44,7 @@ class Client(aiomqtt.Client):
     """
     aiomqtt's client, which reads and writes in its own way.
 
-    `cutter` has to be set before it connects; `on_read` is called after each piece that went to it.
+    `cutter` has to be set before it connects; `on_read` is called after each piece in which it found PUBLISHes.
     """
 
     cutter: PacketCutter[Any]
@@ -170,8 +170,7 @@ class Client(aiomqtt.Client):
             data = sock.recv(READ_SIZE)
             while data:
                 self._heard = self._loop.time()
-                self.cutter.feed(data)
-                if self.on_read is not None:
+                if self.cutter.feed(data) and self.on_read is not None:
                     self.on_read()
                 # A TLS socket may hold decoded bytes that the selector doesn't know of.
                 pending = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0

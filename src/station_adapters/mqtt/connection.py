@@ -113,8 +113,8 @@ async def connected(
     """
     A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none.
 
-    *on_read* is called behind all messages of a piece of the stream, of up to 64 KiB. The broker keeps a *lasting*
-    session beyond the connection.
+    *on_read* is called behind all messages of a piece of the stream, of up to 64 KiB, if there are any. The broker
+    keeps a *lasting* session beyond the connection.
     """
     client = Client(address, client_id, lasting=lasting)
     connection = Connection(client)

@@ -73,6 +73,8 @@ class Inbound:
         if not session_kept:
             self._home.journal.forget_deliveries()
             self.intake.forget_packet_ids()
+        if not self.intake.full:
+            on_roomy()  # what the broker brought before this may have stopped the reading, and found room meanwhile
 
     def hears(self) -> None:
         """What devices say comes in now."""

@@ -30,6 +30,7 @@ _HEARTBEAT: Final = Suffix.HEARTBEAT
 _ONLINE: Final = b'"online"'
 _VERDICT_LATER: Final = (Malformed, *UNREADABLE)  # each gets its own, in its turn
 SHAPES: Final = 10_000  # devices whose last shape is remembered while it sheds
+SHAPED_UP_TO: Final = 512  # bytes of a report whose shape is: together some 10 MiB
 
 
 class Intake:
@@ -84,7 +85,7 @@ class Intake:
                 return
         message = Message(route, payload, packet_id, flags, came_by)
         self._waiting.append(message)
-        self._bytes += len(payload)
+        self._bytes += message.size
         self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         self._empty.clear()
         if self._shedding:
@@ -127,7 +128,7 @@ class Intake:
             if not self._room():
                 return  # `schedule` is called when there is room again
             message = self._waiting.popleft()
-            self._bytes -= len(message.payload)
+            self._bytes -= message.size
             if self._shedding and self._newest.get(message.route.external_id) is message:
                 del self._newest[message.route.external_id]
             self._handle(message)
@@ -173,7 +174,9 @@ class Intake:
             report = older.shape.read(payload, before)
             if report is not None:
                 older.report = report
-            elif not merge(older, before, decode_state(payload).state):
+            elif merge(older, before, decode_state(payload).state):
+                self._grew(older)
+            else:
                 return False
         except _VERDICT_LATER:
             return False
@@ -185,6 +188,12 @@ class Intake:
         self._merged += 1
         return True
 
+    def _grew(self, message: Message) -> None:
+        grown = max(0, message.weight - message.size)
+        message.size += grown
+        self._bytes += grown
+        self.full = self.full or self._bytes >= BYTES
+
     def _examine(self, message: Message) -> dict[str, Any]:
         """Decode its report ahead; raise one of `_VERDICT_LATER`."""
         shape = self._shapes.get(message.route.external_id)  # nearly always that of its device's last one
@@ -192,8 +201,9 @@ class Intake:
         if shape is None or report is None:
             report = read_state(message.payload).state
             shape = Shape(report)
-            if len(self._shapes) >= SHAPES:
-                self._shapes.clear()
-            self._shapes[message.route.external_id] = shape
+            if len(message.payload) <= SHAPED_UP_TO:
+                if len(self._shapes) >= SHAPES:
+                    self._shapes.clear()
+                self._shapes[message.route.external_id] = shape
         message.report, message.shape = report, shape
         return report

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from station_adapters.mqtt import topics
 from station_adapters.mqtt.connection import Connection, connected
@@ -9,7 +9,7 @@ from station_adapters.mqtt.payloads import HANDSHAKE_OK, HANDSHAKE_UNKNOWN, writ
 from station_core.errors import BrokerUnavailable, LinkDown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from station_adapters.mqtt.address import BrokerAddress
     from station_adapters.mqtt.inbound import Inbound
@@ -70,13 +70,11 @@ class MqttLink:
         ):
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
             why = "The station ends the connection."
+            self._connection, self._speaker = connection, speaker
             try:
-                await connection.subscribe(topics.SUBSCRIPTIONS)
-                self._connection, self._speaker = connection, speaker
-                self.sessions += 1
-                inbound.hears()
-                subscribed.set()
-                await _first_ended(connection, speaker)
+                await _first_failed(
+                    self._listen(connection, reader, inbound, subscribed), connection.ended(), speaker.ended()
+                )
             except LinkDown as error:
                 why = str(error)
                 raise
@@ -85,22 +83,40 @@ class MqttLink:
                 subscribed.clear()
                 inbound.lost(why)
 
+    async def _listen(
+        self, connection: Connection, reader: _Reader, inbound: Inbound, subscribed: asyncio.Event
+    ) -> None:
+        while not subscribed.is_set():
+            try:
+                await connection.subscribe(topics.SUBSCRIPTIONS)
+            except LinkDown:
+                if reader.reading.is_set() or not connection.session_kept:
+                    raise
+                # The answer waits in the socket, behind what the session held and nobody has room for. What devices say
+                # goes to the session by its former subscriptions; and commands go out meanwhile.
+                await reader.reading.wait()
+            else:
+                self.sessions += 1
+                inbound.hears()
+                subscribed.set()
+
     def stop_reading(self) -> None:
         """Read nothing more on this connection, but go on to acknowledge and to send."""
         if self._connection is not None:
             self._connection.stop_reading()
 
 
-async def _first_ended(*connections: Connection) -> None:
-    """Raise `LinkDown` when one of them ends."""
-    ends = [asyncio.ensure_future(connection.ended()) for connection in connections]
+async def _first_failed(*works: Coroutine[Any, Any, None]) -> None:
+    """Do them all at once; raise what the first raises, and end the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        done.pop().result()
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
     finally:
-        for end in ends:
-            end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _unasked(topic: bytes, payload: bytes, packet_id: int, flags: int, connection: Connection) -> None:
@@ -113,16 +129,17 @@ class _Reader:
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
         self._intake = inbound.intake
-        self._reading = True
+        self.reading = asyncio.Event()
+        self.reading.set()
 
     def heed(self, connection: Connection) -> None:
-        if self._intake.full and self._reading:
-            self._reading = False
+        if self._intake.full and self.reading.is_set():
+            self.reading.clear()
             connection.stop_reading()
             self._inbound.deaf()
 
     def read_on(self, connection: Connection) -> None:
-        if not self._reading:
-            self._reading = True
+        if not self.reading.is_set():
+            self.reading.set()
             connection.read_on()
             self._inbound.hears()

@@ -40,8 +40,9 @@ class Message:
     A message that waits; *packet_id* is 0 at QoS 0. `followed_by` are the packet ids of those right behind it that
     don't wait themselves: they are acknowledged after it.
 
-    Only in overload its report is decoded ahead, of that `shape`, and takes in others; `weight` bounds its size in
-    bytes of JSON then, 0 until it's asked for. `overtaken`: its device has said something else since.
+    `size` is what it counts for, in bytes. Only in overload its report is decoded ahead, of that `shape`, and takes in
+    others; `weight` bounds its size in bytes of JSON then, 0 until it's asked for. `overtaken`: its device has said
+    something else since.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Message:
         "report",
         "route",
         "shape",
+        "size",
         "superseded",
         "weight",
     )
@@ -63,6 +65,7 @@ class Message:
     def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
         self.route = route
         self.payload = payload
+        self.size = len(payload)
         self.packet_id = packet_id
         self.flags = flags
         self.came_by = came_by
@@ -118,7 +121,8 @@ class Shape:
             if [*map(type, report.values())].count(bool) != len(self._flags):
                 return None
             for name in self._flags:
-                if before is not None and report[name] is not before[name]:
+                value = report[name]
+                if type(value) is not bool or (before is not None and value is not before[name]):
                     return None
         return report
 

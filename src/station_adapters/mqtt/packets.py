@@ -40,11 +40,12 @@ class PacketCutter(Generic[S]):
         self._source = source
         self._rest = b""
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes of the stream; tell whether there were PUBLISHes among them."""
         # One function, for a call takes as long as all that is done here for a packet.
         buffer = self._rest + data if self._rest else data
         on_publish, source = self._on_publish, self._source
+        published = False
         start, end = 0, len(buffer)
         while end - start >= 2:  # the shortest packet: type and length 0
             head, length, body = buffer[start], buffer[start + 1], start + 2
@@ -70,10 +71,12 @@ class PacketCutter(Generic[S]):
                 if at > after or (head & 0x06 and packet_id == 0):
                     raise Malformed("A PUBLISH packet contradicts its own lengths.")
                 on_publish(buffer[topic:topic_end], buffer[at:after], packet_id, head & _FLAGS, source)
+                published = True
             else:
                 self._on_control(buffer[start:after])
             start = after
         self._rest = buffer[start:]
+        return published
 
 
 def _behind_properties(buffer: bytes, at: int, after: int) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -48,6 +49,17 @@ async def test_any_message_shows_that_the_device_is_there(home: Home, message: M
     assert home.household.device(device.id).status is Status.ONLINE
     assert home.household.device(device.id).station_id == STATION
     assert [event.status for event in told.take()] == [Status.ONLINE]
+
+
+async def test_a_reports_change_is_whole_and_frozen(home: Home) -> None:
+    await living(home)
+
+    [change] = home.devices.report_state("lamp", {"brightness": 7}).changes[-1:]
+
+    assert change == DeviceChange(change.device, change.events, ())
+    assert [type(event) for event in change.events][-1:] == [DeviceStateChanged]
+    with pytest.raises(FrozenInstanceError):
+        change.deeds = ()  # type: ignore[misc]  # that's what is tried
 
 
 @any_message

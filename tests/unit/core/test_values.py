@@ -111,6 +111,17 @@ def test_depth_counts_objects_and_lists_alike() -> None:
         value_weight([value])
 
 
+def test_an_objects_weight_is_the_same_again_however_many_names_there_were_meanwhile() -> None:
+    first = {"on": True, "t": 1.5}
+    before = object_weight(first)
+    for n in range(600):
+        object_weight({f"name{n}": n})
+    large = {f"{n}" + "x" * 500: n for n in range(3)}
+
+    assert object_weight(first) == before
+    assert object_weight(large) == object_weight(large) > 1_500
+
+
 @pytest.mark.parametrize("text", ["a", "A-1", "sh:aa:bb:cc", "0.1_2", "x" * 64])
 def test_an_external_id_is_a_plain_word(text: str) -> None:
     assert external_id(text) == text

@@ -75,6 +75,51 @@ def test_a_whole_number_beyond_64_bits_after_a_fraction_gets_its_own_verdict(ben
     assert bench.reports()[-1] == {"t": 2**63}
 
 
+def test_a_flip_of_one_name_is_not_taken_for_the_calm_of_another(bench: Bench) -> None:
+    said: list[dict[str, Any]] = [
+        {"a": True, "b": 5},
+        {"a": True, "b": 6},
+        {"a": 1, "b": True},
+        {"a": 1, "b": False},
+        {"a": 1, "b": True},
+    ]
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    for report in said:
+        bench.offer(report, "lamp")
+    bench.run()
+
+    assert bench.reports()[4:] == said[1:]
+
+
+def test_what_reports_grow_by_counts_among_the_bytes_that_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES", 1_000)
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    for n in range(4):
+        bench.offer({f"name{k}": n for k in range(10)}, f"d{n}")
+    full, weight = bench.intake.full, bench.intake.weight
+    bench.run()
+
+    assert (len(bench.handled), full) == (4, True)
+    assert weight > sum(len(json.dumps({"state": report})) for report in bench.reports())
+    assert (bench.intake.weight, bench.intake.full) == (0, False)
+
+
+def test_the_shape_of_a_large_report_is_not_remembered(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    large = {"x" * 100 + str(k): k for k in range(8)}
+    for n in range(4):
+        bench.offer({**large, "n": n}, "d5")
+        bench.offer({"t": n}, "d6")
+    shapes = dict(bench.intake._shapes)
+    bench.run()
+
+    assert list(shapes) == ["d6"]
+    assert bench.reports()[4:] == [{**large, "n": 3}, {"t": 3}]
+
+
 def test_the_shapes_of_ever_new_devices_take_a_bounded_place(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHAPES", 2)
     for n in range(8):

@@ -84,6 +84,13 @@ def test_bytes_that_are_no_mqtt_are_malformed(stream: bytes) -> None:
         Seen().cutter.feed(stream)
 
 
+def test_it_tells_whether_a_piece_held_messages() -> None:
+    cutter = Seen().cutter
+    told = [cutter.feed(piece) for piece in (b"\x20\x03\x00\x00\x00", b"\xd0\x00" + publish(b"t", b"p"), b"\x30", b"")]
+
+    assert told == [False, True, False, False]
+
+
 def test_acknowledgements_are_joined() -> None:
     assert pubacks([1, 258]) == b"\x40\x02\x00\x01\x40\x02\x01\x02"
 

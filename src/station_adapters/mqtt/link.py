@@ -70,10 +70,12 @@ class MqttLink:
         ):
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
             why = "The station ends the connection."
-            self._connection, self._speaker = connection, speaker
+            self._connection = connection
+            if connection.session_kept:
+                self._speaker = speaker  # in a session begun anew a command's effect would be told to nobody yet
             try:
                 await _first_failed(
-                    self._listen(connection, reader, inbound, subscribed), connection.ended(), speaker.ended()
+                    self._listen(connection, speaker, reader, inbound, subscribed), connection.ended(), speaker.ended()
                 )
             except LinkDown as error:
                 why = str(error)
@@ -84,7 +86,12 @@ class MqttLink:
                 inbound.lost(why)
 
     async def _listen(
-        self, connection: Connection, reader: _Reader, inbound: Inbound, subscribed: asyncio.Event
+        self,
+        connection: Connection,
+        speaker: Connection,
+        reader: _Reader,
+        inbound: Inbound,
+        subscribed: asyncio.Event,
     ) -> None:
         while not subscribed.is_set():
             try:
@@ -96,6 +103,7 @@ class MqttLink:
                 # goes to the session by its former subscriptions; and commands go out meanwhile.
                 await reader.reading.wait()
             else:
+                self._speaker = speaker
                 self.sessions += 1
                 inbound.hears()
                 subscribed.set()

@@ -7,6 +7,7 @@ import contextlib
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -46,8 +47,14 @@ class Reading:
 
     @property
     def slope(self) -> float:
-        """Of its memory, MB an hour."""
-        return statistics.linear_regression([s.at / 3_600 for s in self.samples], [s.rss for s in self.samples]).slope
+        """
+        Of its memory, MB an hour: the median of the slopes between any two samples (Theil and Sen).
+
+        A sample may fall into a login, which takes 64 MiB for a tenth of a second. By least squares such a one hides
+        growth when it comes first, and is growth when it comes last.
+        """
+        pairs = combinations(self.samples, 2)
+        return statistics.median((b.rss - a.rss) / (b.at - a.at) * 3_600 for a, b in pairs)
 
     @property
     def cpu(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +38,17 @@ def reading(*, mb_an_hour: float = 0.0, descriptors: int = 0, threads: int = 0) 
 )
 def test_what_grows_is_told(grown: Reading, words: list[str]) -> None:
     assert grown.verdict(JUDGED_FROM) == words
+
+
+@pytest.mark.parametrize("at", [0, 180])
+def test_a_login_in_the_middle_of_a_sample_neither_hides_growth_nor_is_one(at: int) -> None:
+    def with_a_login(calm: Reading) -> Reading:
+        samples = list(calm.samples)
+        samples[at] = replace(samples[at], rss=samples[at].rss + 64)
+        return Reading(samples)
+
+    assert with_a_login(reading(mb_an_hour=0.9)).verdict(JUDGED_FROM) == []
+    assert with_a_login(reading(mb_an_hour=1.1)).verdict(JUDGED_FROM) == ["Its memory grows by 1.10 MB an hour."]
 
 
 def test_the_slope_of_a_short_run_is_not_judged() -> None:

@@ -5,8 +5,9 @@ For each database and QoS: the highest rate that is sustained with 2,000 reports
 rate does, and the latency at 100/s and 1,000/s. Broker, database, load and station share the machine's cores.
 
 Of twice that rate the broker and the load take twice as much as before, so that less of the cores is left to the
-station. What it got is told beside what was seen, and both as reports per second of the station's own CPU. It's counted
-from when the station has begun to merge what waits; and best and twice take turns, for a machine's speed drifts.
+station. What it got is told beside what was seen, and both as reports per second of the station's own CPU: there it
+must not fall behind its best. It's counted from when the station has begun to merge what waits; and best and twice take
+turns, for a machine's speed drifts.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ async def measure(station: Rig, devices: int, qos: int, seconds: float) -> dict[
         viewer.timed = False
         best, twice = Spent(station, viewer), Spent(station, viewer)
         offered = 0.0
-        rate = await load.saturate(WARM)
+        await load.saturate(WARM)
         for _ in range(ROUNDS):
             await load.settled()
             best.go_on()

@@ -167,8 +167,9 @@ class MqttRig:
         self.inbound.intake.schedule()
 
     def begin(self) -> None:
-        """Bring the broker back."""
-        self._proxy.accept()
+        """Bring the broker back, and have the link begin."""
+        if self._run is not None:
+            self._proxy.accept()
         self._run = self._group.create_task(self._hold())
 
     async def subscribed(self) -> None:
@@ -177,11 +178,9 @@ class MqttRig:
             await self._subscribed.wait()
 
     async def mend(self) -> None:
-        if self._run is not None:
-            self._proxy.accept()
-        self._run = self._group.create_task(self._hold())
+        self.begin()
+        await self.subscribed()
         async with asyncio.timeout(5):
-            await self._subscribed.wait()
             await self._listens.wait()
 
     def end(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 import signal
 import socket
 from contextlib import AsyncExitStack
@@ -12,11 +14,12 @@ import httpx
 import psutil
 import pytest
 from uvicorn import Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from station_adapters.http import protocols
 from station_adapters.http.app import create_app
+from station_adapters.http.joined import Joined
 from station_adapters.http.live import LiveHub
 from station_adapters.http.server import HttpServer
 from station_adapters.http.subscriber import QUEUE_BOUND
@@ -215,6 +218,12 @@ def test_uvicorn_still_has_what_is_overridden_here() -> None:
         }.items()
         for name in names
     )  # fmt: skip
+
+
+def test_uvicorn_still_answers_through_no_more_of_a_transport_than_is_handed_to_it() -> None:
+    asked = re.findall(r"self\.transport\.(\w+)", inspect.getsource(RequestResponseCycle))
+
+    assert set(asked) <= {name for name in vars(Joined) if not name.startswith("_")}
 
 
 async def ended(rig: HttpRig) -> None:

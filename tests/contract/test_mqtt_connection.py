@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.connection import connected
+from station_adapters.mqtt.merging import Message
+from station_adapters.mqtt.topics import parse
 from station_core.errors import BrokerUnavailable, LinkDown
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
@@ -106,6 +109,32 @@ async def test_what_a_slow_broker_does_not_take_at_once_is_sent_later_and_in_ord
                 await got_all.wait()
 
     assert came == list(range(MANY))
+
+
+async def test_messages_that_wait_for_ever_keep_nothing_alive_once_their_connection_is_over() -> None:
+    waiting = Waiting()
+    async with Mosquitto() as broker:
+        address = BrokerAddress(host=broker.host, port=broker.port)
+        async with connected(address, "canary", waiting.take, waiting.heed) as connection:
+            waiting.take(b"station/s/device/d/state", b'{"state":{}}', 0, 0, connection)
+    gone = weakref.ref(waiting)
+    del waiting, connection
+    await settled()
+
+    assert gone() is None
+
+
+class Waiting:
+    """Who hears on a connection, and hasn't handled what came by it."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def take(self, topic: bytes, payload: bytes, packet_id: int, flags: int, connection: Connection) -> None:
+        self.messages.append(Message(parse(topic), payload, len(payload), packet_id, flags, connection))
+
+    def heed(self, _: Connection) -> None:
+        """Nothing stops the reading."""
 
 
 def _ignore(_topic: bytes, _payload: bytes, _packet_id: int, _flags: int, _connection: Connection) -> None:

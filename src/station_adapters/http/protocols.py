@@ -13,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from station_adapters.http.door import fresh_id, on_every_answer
 from station_adapters.http.errors import PROBLEM_JSON, REFUSALS, problem, problem_of
+from station_adapters.http.joined import Joined
 from station_adapters.http.live import GOING_AWAY
 from station_core.correlation import request_id
 from station_core.errors import Malformed, Unauthenticated
@@ -48,10 +49,12 @@ class HttpProtocol(HttpToolsProtocol):
     _rest_timer: asyncio.TimerHandle | None = None
     _beginning = b""  # what came first of a head that isn't whole yet
     _refused = False
+    _joined: Joined
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """See uvicorn."""
         super().connection_made(transport)
+        self._joined = Joined(transport, self.loop)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,10 +85,14 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """See uvicorn."""
         self._head_came()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # what asks for a socket, or is refused, has none
+            self.cycle.transport = self._joined  # type: ignore[assignment]  # it's all that a cycle uses
 
     def on_response_complete(self) -> None:
         """See uvicorn: it would wait for ever once anything comes that is no request, as the rest of a refused body."""
+        self._joined.flush()
         super().on_response_complete()
         if self.cycle.response_complete and self._head_timer is None:
             self._rest_timer = self.loop.call_later(REST_WITHIN, self.transport.close)
@@ -108,6 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
             body, more = problem_of(error, "")
             fields, content = _written(body)
         lines = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **more}.items())
+        self._joined.flush()
         self.transport.write(STATUS_LINE[body.status] + lines.encode() + b"\r\n" + content)
 
     def _await_head(self) -> None:

@@ -121,6 +121,8 @@ class Client(aiomqtt.Client):
         self._client._sock_close()  # noqa: SLF001  # pinned by a canary
         self._connected.add_done_callback(_seen)
         self._disconnected.add_done_callback(_seen)
+        # Messages that still wait hold the connection that brought them, and the collector doesn't see that.
+        self.cutter, self.on_read = PacketCutter(_unheard, _unheard, None), None
 
     def control(self, packet: bytes) -> None:
         """Take a packet that is no PUBLISH; paho gets it, unless it acknowledges one of ours."""
@@ -217,6 +219,10 @@ def _join(packets: deque[Any]) -> None:
         first = packets[0] | {"command": PUBACK, "packet": joined, "to_process": len(joined)}
         packets.clear()
         packets.append(first)
+
+
+def _unheard(*_: object) -> None:
+    """What comes behind the end."""
 
 
 def _seen(ending: asyncio.Future[None]) -> None:

@@ -83,7 +83,7 @@ class Intake:
                 self._begin_to_shed()
             if route.suffix is _STATE and self._superseded(route, payload, packet_id, flags, came_by):
                 return
-        message = Message(route, payload, packet_id, flags, came_by)
+        message = Message(route, payload, len(payload), packet_id, flags, came_by)
         self._waiting.append(message)
         self._bytes += message.size
         self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
@@ -167,11 +167,12 @@ class Intake:
         if older.route is not route and older.route.station_id != route.station_id:
             return False  # the device is commanded under the one that it used last
         try:
-            if (before := older.report) is None:
-                before = self._examine(older)
+            before, shape = older.report, older.shape
+            if before is None or shape is None:
+                before, shape = self._examine(older)
             if len(payload) > MAX_MESSAGE:
                 return False
-            report = older.shape.read(payload, before)
+            report = shape.read(payload, before)
             if report is not None:
                 older.report = report
             elif merge(older, before, decode_state(payload).state):
@@ -194,7 +195,7 @@ class Intake:
         self._bytes += grown
         self.full = self.full or self._bytes >= BYTES
 
-    def _examine(self, message: Message) -> dict[str, Any]:
+    def _examine(self, message: Message) -> tuple[dict[str, Any], Shape]:
         """Decode its report ahead; raise one of `_VERDICT_LATER`."""
         shape = self._shapes.get(message.route.external_id)  # nearly always that of its device's last one
         report = None if shape is None or len(message.payload) > MAX_MESSAGE else shape.read(message.payload)
@@ -206,4 +207,4 @@ class Intake:
                     self._shapes.clear()
                 self._shapes[message.route.external_id] = shape
         message.report, message.shape = report, shape
-        return report
+        return report, shape

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from msgspec import ValidationError
+import msgspec
 
 from station_adapters.mqtt.payloads import decode_numbers, decode_plain
 from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight
@@ -35,7 +35,7 @@ class Acknowledger(Protocol):
         ...
 
 
-class Message:
+class Message(msgspec.Struct, gc=False, eq=False):
     """
     A message that waits; *packet_id* is 0 at QoS 0. `followed_by` are the packet ids of those right behind it that
     don't wait themselves: they are acknowledged after it.
@@ -43,37 +43,23 @@ class Message:
     `size` is what it counts for, in bytes. Only in overload its report is decoded ahead, of that `shape`, and takes in
     others; `weight` bounds its size in bytes of JSON then, 0 until it's asked for. `overtaken`: its device has said
     something else since.
+
+    The collector of cycles doesn't look at it: thousands wait. Nothing that it holds leads back to it, but a connection
+    that isn't over yet.
     """
 
-    __slots__ = (
-        "came_by",
-        "flags",
-        "followed_by",
-        "overtaken",
-        "packet_id",
-        "payload",
-        "report",
-        "route",
-        "shape",
-        "size",
-        "superseded",
-        "weight",
-    )
-
-    shape: Shape
-
-    def __init__(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> None:
-        self.route = route
-        self.payload = payload
-        self.size = len(payload)
-        self.packet_id = packet_id
-        self.flags = flags
-        self.came_by = came_by
-        self.report: dict[str, Any] | None = None
-        self.weight = 0
-        self.superseded: list[Delivery] | None = None
-        self.followed_by: list[int] | None = None
-        self.overtaken = False
+    route: Route
+    payload: bytes
+    size: int
+    packet_id: int
+    flags: int
+    came_by: Acknowledger
+    report: dict[str, Any] | None = None
+    shape: Shape | None = None
+    weight: int = 0
+    superseded: list[Delivery] | None = None
+    followed_by: list[int] | None = None
+    overtaken: bool = False
 
     @property
     def delivery(self) -> Delivery:
@@ -113,7 +99,7 @@ class Shape:
             return None
         try:
             report: dict[str, Any] = self._decode(payload).state
-        except ValidationError:
+        except msgspec.ValidationError:
             return None
         if list(report) != self._names:
             return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("station")
 
 # Objects until the collector looks for cycles among them; its own 700 are one busy turn of the loop.
-YOUNG: Final = 5_000
+YOUNG: Final = 20_000
 GIVEN_BACK_EVERY: Final = 30.0  # seconds
 
 

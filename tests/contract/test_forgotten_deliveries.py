@@ -1,0 +1,55 @@
+"""The record of deliveries in PostgreSQL, which removes nothing before it vacuums: what was forgotten costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from tests.contract.told import batch
+
+if TYPE_CHECKING:
+    from tests.contract.rigs import PostgresStores
+
+COMMITS = 200
+KEPT = 10  # batches whose deliveries are of use
+WITHIN = 20.0  # seconds until the server has counted
+READ = """
+SELECT coalesce(sum(tables.seq_tup_read + indexes.idx_tup_read), 0), coalesce(sum(tables.n_tup_del), 0)
+FROM pg_stat_user_tables AS tables JOIN pg_stat_user_indexes AS indexes USING (relid)
+WHERE tables.relname = 'journal_deliveries'
+"""
+
+
+async def test_a_commit_does_not_look_at_what_earlier_ones_forgot(postgres_stores: PostgresStores) -> None:
+    read_before, forgotten_before = await looked_at(postgres_stores)
+    for number in range(1, COMMITS + 1):
+        forgets = max(0, number - KEPT)
+        await postgres_stores.devices.commit(batch(number, deliveries=[(number, 7)], oldest=forgets))
+    await postgres_stores.reopen()  # whose connection ends tells what it has counted
+
+    read, forgotten = await looked_at(postgres_stores, at_least=forgotten_before + COMMITS - KEPT - 1)
+    assert forgotten - forgotten_before == COMMITS - KEPT - 1
+    assert read - read_before <= 5 * COMMITS  # some for each commit; looking at all of them would be 18,000
+
+
+async def test_what_a_commit_forgets_is_gone_whoever_kept_it(postgres_stores: PostgresStores) -> None:
+    for number in range(1, 6):
+        await postgres_stores.devices.commit(batch(number, deliveries=[(number, 7)], oldest=min(number, 2)))
+    await postgres_stores.reopen()
+    await postgres_stores.devices.commit(batch(6, deliveries=[(6, 7)], oldest=4))
+
+    assert (await postgres_stores.devices.load()).deliveries == [(4, 7), (5, 7), (6, 7)]
+
+
+async def looked_at(stores: PostgresStores, at_least: int = 0) -> tuple[int, int]:
+    """Rows of the record that were read so far, and those that were removed, once these are so many."""
+    connection = await asyncpg.connect(stores.direct)
+    try:
+        async with asyncio.timeout(WITHIN):
+            while (counted := await connection.fetchrow(READ))[1] < at_least:
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    return counted[0], counted[1]

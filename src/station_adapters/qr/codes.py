@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import segno
+if TYPE_CHECKING:
+    import segno
 
 SCALE: Final = 6  # pixels of a module: read by a phone from half a metre of screen
 QUIET: Final = 4  # modules around it, ISO/IEC 18004 §9.1
@@ -26,4 +27,6 @@ def blocks(text: str) -> str:
 
 
 def _code(text: str) -> segno.QRCode:
+    import segno  # noqa: PLC0415  # a station draws once in its life
+
     return segno.make_qr(text, error="m")

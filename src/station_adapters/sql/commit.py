@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from station_adapters.sql import commit_sqlite
 from station_adapters.sql.audit import COLUMNS
-from station_adapters.sql.sqlite import SqliteDatabase
 from station_adapters.sql.tables import microseconds
 from station_core.errors import StoreTaken
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from station_adapters.sql.batch import Rows
     from station_adapters.sql.engine import Database
     from station_adapters.sql.postgres import PostgresDatabase
+    from station_adapters.sql.sqlite import SqliteDatabase
 
 # In one round trip, which is also the transaction. `fresh` has no row when the batch is kept already or another
 # station has loaded since; all else joins it and has no row either.
@@ -130,16 +130,17 @@ class Writer(Protocol):
 
 def writer(database: Database) -> Writer:
     """The one for this database."""
-    if isinstance(database, SqliteDatabase):
-        return _Sqlite(database)
-    return _Postgres(cast("PostgresDatabase", database))  # not by isinstance: that would import asyncpg for SQLite
+    # Not by isinstance: that would import the drivers of both.
+    if database.dialect == "sqlite":
+        return _Sqlite(cast("SqliteDatabase", database))
+    return _Postgres(cast("PostgresDatabase", database))
 
 
 class _Postgres:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
         # Batches before it have no deliveries any more. To look below it would be to pass by all that PostgreSQL still
-        # has of them, which grows until it vacuums: in a minute of small batches a commit came to take four times as long.
+        # has of them, which grows until it vacuums: within a minute of small batches a commit took four times as long.
         self._forgotten = 0
 
     @property

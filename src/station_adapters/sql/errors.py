@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from station_adapters.sql import sqlite_codes
 from station_core.errors import ChangeRefused, SettingInvalid, StationError, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 Violation = Literal["unique", "foreign key", "other"]
 
-_PRIMARY: Final = 0xFF  # the low byte of an extended SQLite result code is its primary code
-_SQLITE_BUGS: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE})
-_SQLITE_CONTENT: Final = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE})
+_SQLITE_BUGS: Final = frozenset({sqlite_codes.ERROR, sqlite_codes.CONSTRAINT, sqlite_codes.MISUSE})
+_SQLITE_CONTENT: Final = frozenset({sqlite_codes.TOOBIG, sqlite_codes.MISMATCH, sqlite_codes.RANGE})
 _DISK_FULL: Final = "53100"  # PostgreSQL's appendix A, "Error Codes": states, and below their classes
 _NOT_ALLOWED: Final = "42501"
 _CONTENT: Final = frozenset({"22", "54"})  # data exception, program limit exceeded
@@ -49,7 +48,7 @@ def refusals() -> Iterator[None]:
     except IntegrityError as error:
         raise ChangeRefused(f"constraint: {violated(error)}") from error
     except Exception as error:
-        if (sqlstate(error) or "")[:2] == "23" or sqlite_code(error) == sqlite3.SQLITE_CONSTRAINT:
+        if (sqlstate(error) or "")[:2] == "23" or sqlite_code(error) == sqlite_codes.CONSTRAINT:
             raise ChangeRefused("constraint") from error
         if isinstance(error, OverflowError):
             raise ChangeRefused("an integer beyond 64 bits") from error
@@ -59,9 +58,9 @@ def refusals() -> Iterator[None]:
 def violated(error: IntegrityError) -> Violation:
     """Which kind of constraint stood against it."""
     code = getattr(error.orig, "sqlite_errorcode", None)
-    if code in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY} or sqlstate(error) == "23505":
+    if code in {sqlite_codes.CONSTRAINT_UNIQUE, sqlite_codes.CONSTRAINT_PRIMARYKEY} or sqlstate(error) == "23505":
         return "unique"
-    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY or sqlstate(error) == "23503":
+    if code == sqlite_codes.CONSTRAINT_FOREIGNKEY or sqlstate(error) == "23503":
         return "foreign key"
     return "other"
 
@@ -75,7 +74,7 @@ def sqlstate(error: BaseException) -> str | None:
 def sqlite_code(error: BaseException) -> int | None:
     """SQLite's primary result code, of sqlite3's own error or of one that SQLAlchemy wrapped."""
     code = getattr(_inner(error), "sqlite_errorcode", None)
-    return code & _PRIMARY if isinstance(code, int) else None
+    return code & sqlite_codes.PRIMARY if isinstance(code, int) else None
 
 
 def _said(error: Exception) -> StationError | None:
@@ -111,9 +110,9 @@ def _of_postgres(state: str, error: Exception) -> StationError | None:
 
 
 def _of_sqlite(code: int, error: Exception) -> StationError | None:
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite_codes.FULL:
         return StoreFull()
-    if code == sqlite3.SQLITE_NOTADB:
+    if code == sqlite_codes.NOTADB:
         return SettingInvalid("The database file is none of SQLite's.")
     if code in _SQLITE_CONTENT:
         return ChangeRefused(f"SQLite code {code}")

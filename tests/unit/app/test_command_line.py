@@ -73,17 +73,31 @@ def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -
     loaded = {name.partition(".")[0] for name in ended.stdout.split()}
     assert {"station_app", "litestar", "structlog"} <= loaded
     assert not loaded & {"cyclopts", "rich", "pygments", "prometheus_client", "alembic", "bleak", "asyncpg", "greenlet"}
+    assert "segno" not in loaded
 
 
-def test_over_postgresql_no_object_relational_mapper_is_carried_along() -> None:
+def test_routes_are_made_without_attrs_which_litestar_would_take_along() -> None:
     question = (
-        "import sys\nfrom station_adapters.sql.engine import open_database\n"
-        "open_database('postgresql+asyncpg://nobody@127.0.0.1/none')\nprint(*sys.modules)"
+        "import sys\nsys.modules['rich'] = None\nimport station_app.cli.serve as serving\n"
+        "from litestar import Litestar\nfrom station_app.cli import main\n"
+        "serving.serve = lambda: Litestar([]) and print(*filter(sys.modules.get, sys.modules))\nmain(['serve'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+
+    assert "litestar" in ended.stdout.split()
+    assert not {"attr", "attrs"} & set(ended.stdout.split())
+
+
+def test_over_postgresql_neither_an_object_relational_mapper_nor_sqlite_is_carried_along() -> None:
+    question = (
+        "import sys\nfrom station_adapters.sql.engine import open_database\nimport station_app.container\n"
+        "from station_adapters.sql.commit import writer\n"
+        "writer(open_database('postgresql+asyncpg://nobody@127.0.0.1/none'))\nprint(*sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
 
     assert "sqlalchemy.dialects.postgresql.asyncpg" in ended.stdout.split()
-    assert not {"sqlalchemy.orm", "sqlalchemy.ext.asyncio"} & set(ended.stdout.split())
+    assert not {"sqlalchemy.orm", "sqlalchemy.ext.asyncio", "sqlite3"} & set(ended.stdout.split())
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, *ORDERS], ids=" ".join)

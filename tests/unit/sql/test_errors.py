@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from station_adapters.sql import sqlite_codes
 from station_adapters.sql.errors import refusals, store_errors, violated
 from station_core.errors import ChangeRefused, SettingInvalid, StationError, StoreFull, StoreUnavailable
 
@@ -107,3 +108,10 @@ def test_the_kinds_of_violation_are_told_apart() -> None:
     assert kind(sqlite(sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY)) == "foreign key"
     assert kind(asyncpg.ForeignKeyViolationError("x")) == "foreign key"
     assert kind(asyncpg.CheckViolationError("x")) == "other"
+
+
+def test_the_codes_are_sqlites() -> None:
+    ours = {name: code for name, code in vars(sqlite_codes).items() if name.isupper() and name != "PRIMARY"}
+
+    assert ours == {name: getattr(sqlite3, f"SQLITE_{name}") for name in ours}
+    assert all(ours[name.partition("_")[0]] == code & sqlite_codes.PRIMARY for name, code in ours.items())

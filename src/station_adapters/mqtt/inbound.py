@@ -134,8 +134,8 @@ class Inbound:
                 self._reject(route.suffix, "malformed", route.external_id, str(error))
             else:
                 self.counts[_ACCEPTED[route.suffix]] += 1
-        if receipt is not None:
-            for superseded in message.superseded or ():
+        if receipt is not None and message.superseded is not None:
+            for superseded in message.taken_in:
                 self._home.journal.also_delivered(superseded)
         if packet_id:
             self._acknowledge(receipt or self._home.journal.pass_by(), packet_id, message.came_by)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,10 +95,7 @@ class Intake:
         """Have a message that doesn't wait itself acknowledged in its order (MQTT 5.0 §4.6), if any before it waits."""
         if not self._waiting or self._waiting[-1].came_by is not came_by:
             return False
-        ahead = self._waiting[-1]
-        if ahead.followed_by is None:
-            ahead.followed_by = []
-        ahead.followed_by.append(packet_id)
+        self._waiting[-1].follow_with(packet_id)
         return True
 
     async def drained(self) -> None:
@@ -182,9 +178,7 @@ class Intake:
         except _VERDICT_LATER:
             return False
         if packet_id:
-            if older.superseded is None:
-                older.superseded = []
-            older.superseded.append((packet_id, zlib.crc32(payload, route.check)))
+            older.take_in(payload, packet_id, route.check)
             self.follow_up(packet_id, came_by)
         self._merged += 1
         return True

@@ -8,6 +8,7 @@ it is; only others are looked through and put together value by value.
 from __future__ import annotations
 
 import zlib
+from array import array
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -16,12 +17,14 @@ from station_adapters.mqtt.payloads import decode_numbers, decode_plain
 from station_core.values import MAX_KEYS, MAX_MESSAGE, object_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from station_adapters.mqtt.payloads import Numbers, Plain
     from station_adapters.mqtt.topics import Route
     from station_core.journal import Delivery
 
+_TWO_BYTES: Final = "H"
+_FOUR_BYTES: Final = "I"
 _ABSENT: Final = object()
 _NUMBERS: Final = frozenset({float, int})
 _PLAIN: Final = _NUMBERS | {bool}
@@ -57,14 +60,34 @@ class Message(msgspec.Struct, gc=False, eq=False):
     report: dict[str, Any] | None = None
     shape: Shape | None = None
     weight: int = 0
-    superseded: list[Delivery] | None = None
-    followed_by: list[int] | None = None
+    superseded: array[int] | None = None
+    followed_by: array[int] | None = None
     overtaken: bool = False
 
     @property
     def delivery(self) -> Delivery:
         """What identifies it when it comes again, at QoS 1."""
         return self.packet_id, zlib.crc32(self.payload, self.route.check)
+
+    @property
+    def taken_in(self) -> Iterator[Delivery]:
+        """What identifies those whose reports went into its own."""
+        plain = self.superseded or array(_FOUR_BYTES)
+        return zip(plain[::2], plain[1::2], strict=True)
+
+    def take_in(self, payload: bytes, packet_id: int, check: int) -> None:
+        """The report in this payload, of a topic with that *check*, went into its own."""
+        # Plain numbers side by side: in overload there are ten thousands, and as objects they'd take ten times as much.
+        if self.superseded is None:
+            self.superseded = array(_FOUR_BYTES)
+        self.superseded.append(packet_id)
+        self.superseded.append(zlib.crc32(payload, check))
+
+    def follow_with(self, packet_id: int) -> None:
+        """One that doesn't wait itself is acknowledged after this, and after those that came before it."""
+        if self.followed_by is None:
+            self.followed_by = array(_TWO_BYTES)
+        self.followed_by.append(packet_id)
 
 
 class Shape:

@@ -39,7 +39,7 @@ def test_at_the_bound_the_newest_telemetry_of_a_device_supersedes_its_waiting_on
 
     assert bench.reports()[0] == {"t": 41, "first": 0, "new": 1}
     assert len(bench.handled) == 4
-    assert [packet_id for packet_id, _ in bench.handled[0].superseded or ()] == [5, 6]
+    assert [packet_id for packet_id, _ in bench.handled[0].taken_in] == [5, 6]
     assert bench.counts == {("state", "superseded"): 2}
 
 

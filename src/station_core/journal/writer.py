@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.journal")
 
-BATCH_BOUND: Final = 4_000  # changes; beyond it a batch costs memory and gains no speed (bench/ingest.py)
-JOURNAL_BOUND: Final = 8_000  # changes that may wait; edges take nothing more in at half of it (`full`)
+BATCH_BOUND: Final = 3_000  # changes; beyond it a batch costs memory and gains no speed (bench/ingest.py)
+JOURNAL_BOUND: Final = 6_000  # changes that may wait; edges take nothing more in at half of it (`full`)
 WEIGHT_BOUND: Final = 32 * 1024 * 1024  # bytes of JSON that may wait; in memory they take some times that
 PATIENCE: Final = 5.0  # seconds that a waiter gives the store
 BACK_OFF: Final = (0.05, 2.0)  # seconds between attempts while the store is away: first, longest

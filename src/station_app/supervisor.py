@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("station.supervisor")
 
-BACK_OFF: Final = (0.1, 5.0)  # seconds before a worker begins again: first, longest; ±20 %
+BACK_OFF: Final = (0.1, 2.0)  # seconds before a worker begins again: first, longest; ±20 %; a part is back within 5
 STABLE_AFTER: Final = 60.0  # seconds of running after which the back-off begins anew
 FAILING: Final = (5, 60.0)  # failures within seconds that are told on /health/ready (decision 10)
 ASKED_EVERY: Final = 0.5  # seconds between two requests to end

@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
+import pytest
 
+from station_core.errors import StoreUnavailable
 from tests.contract.told import batch
 
 if TYPE_CHECKING:
@@ -41,6 +43,27 @@ async def test_what_a_commit_forgets_is_gone_whoever_kept_it(postgres_stores: Po
     await postgres_stores.devices.commit(batch(6, deliveries=[(6, 7)], oldest=4))
 
     assert (await postgres_stores.devices.load()).deliveries == [(4, 7), (5, 7), (6, 7)]
+
+
+async def test_behind_a_failure_another_server_may_answer_that_lacks_the_last_commits(
+    postgres_stores: PostgresStores,
+) -> None:
+    store = postgres_stores.devices
+    for number in range(1, 6):
+        await store.commit(batch(number, deliveries=[(number, 7)]))
+    standby = await asyncpg.connect(postgres_stores.direct)
+    had = await standby.fetch("SELECT * FROM journal_deliveries")
+    await store.commit(batch(6, deliveries=[(6, 7)], oldest=5))
+    await standby.execute("TRUNCATE journal_deliveries")
+    await standby.executemany("INSERT INTO journal_deliveries VALUES ($1, $2)", [tuple(row) for row in had])
+    await standby.execute("UPDATE journal SET last_batch = 5")
+    await standby.close()
+    await postgres_stores.proxy.reset()
+    with pytest.raises(StoreUnavailable):
+        await store.commit(batch(7, deliveries=[(7, 7)], oldest=6))
+    await store.commit(batch(7, deliveries=[(7, 7)], oldest=6))
+
+    assert (await store.load()).deliveries == [(7, 7)]
 
 
 async def looked_at(stores: PostgresStores, at_least: int = 0) -> tuple[int, int]:

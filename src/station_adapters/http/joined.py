@@ -31,7 +31,7 @@ class Joined:
             self._transport.write(held + data)
         elif data:
             self._held = data
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush_late)
 
     def flush(self) -> None:
         """Write what is held; nothing is no error."""
@@ -47,3 +47,8 @@ class Joined:
     def is_closing(self) -> bool:
         """See `asyncio.BaseTransport`."""
         return self._transport.is_closing()
+
+    def _flush_late(self) -> None:
+        if self._transport.is_closing():
+            self._held = b""  # a closed one of uvloop's can't be written to
+        self.flush()

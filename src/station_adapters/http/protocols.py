@@ -97,6 +97,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle.response_complete and self._head_timer is None:
             self._rest_timer = self.loop.call_later(REST_WITHIN, self.transport.close)
 
+    def handle_websocket_upgrade(self) -> None:
+        """See uvicorn."""
+        self._joined.flush()
+        super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:
         """See uvicorn."""
         self._answer(Malformed(msg))

@@ -148,6 +148,7 @@ class _Postgres:
         return _as_it_is
 
     async def write(self, rows: Rows, epoch: int | None) -> None:
+        since, self._forgotten = self._forgotten, 0  # after a failure another may answer, which lacks the last commits
         row = await self._database.statement(
             statement(letters=bool(rows.marks), deeds=bool(rows.deeds)),
             rows.number,
@@ -155,7 +156,7 @@ class _Postgres:
             epoch,
             *_columns(rows.devices, 12),
             *_columns(rows.lines, 7),
-            self._forgotten,
+            since,
             rows.oldest,
             rows.deliveries,
             *((*_columns(rows.marks, 2), *_columns(rows.letters, 8)) if rows.marks else ()),

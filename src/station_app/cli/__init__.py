@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         if given == ["serve"]:
             # What runs for months doesn't carry along what only reads command lines, 4 MB, nor other ballast.
-            with without("rich", "pygments", "attr", "attrs"):
+            with without("rich", "pygments", "attr"):
                 with without("cryptography", "greenlet"):  # others have use for them
                     import station_adapters.credentials.jwt  # noqa: F401, PLC0415
                     import station_app.logs  # noqa: F401, PLC0415

@@ -70,6 +70,7 @@ async def test_a_large_body_is_not_copied_and_comes_behind_its_head(wire: Wire, 
     joined.write(b"")
 
     assert wire.pieces == [HEAD, LARGE]
+    assert wire.pieces[1] is LARGE
 
 
 async def test_many_pieces_keep_their_order(wire: Wire, joined: Joined) -> None:
@@ -85,6 +86,16 @@ async def test_what_is_held_goes_out_before_the_connection_closes(wire: Wire, jo
     joined.write(HEAD)
     joined.close()
 
+    await asyncio.sleep(0)
+
     assert wire.pieces == [HEAD]
     assert joined.is_closing()
-    await asyncio.sleep(0)  # and nothing is written behind that
+
+
+async def test_what_is_held_for_somebody_who_is_gone_is_let_go(wire: Wire, joined: Joined) -> None:
+    joined.write(HEAD)
+    wire.close()  # by the other end; uvloop's raises when it's written to then
+    await asyncio.sleep(0)
+    joined.flush()
+
+    assert wire.pieces == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,13 @@ def test_below_the_bound_every_message_is_handled_in_its_order(bench: Bench) -> 
 
     assert bench.reports() == [{"t": n} for n in range(4)]
     assert bench.counts == {}
+
+
+def test_what_waits_is_nothing_that_the_collector_looks_at(bench: Bench) -> None:
+    bench.offer({"on": True})
+    bench.run()
+
+    assert not gc.is_tracked(bench.handled[0])
 
 
 def test_a_turn_of_the_loop_handles_a_bounded_number(bench: Bench) -> None:

@@ -31,8 +31,7 @@ async def test_a_commit_does_not_look_at_what_earlier_ones_forgot(postgres_store
         await postgres_stores.devices.commit(batch(number, deliveries=[(number, 7)], oldest=forgets))
     await postgres_stores.reopen()  # whose connection ends tells what it has counted
 
-    read, forgotten = await looked_at(postgres_stores, at_least=forgotten_before + COMMITS - KEPT - 1)
-    assert forgotten - forgotten_before == COMMITS - KEPT - 1
+    read, _ = await looked_at(postgres_stores, at_least=forgotten_before + COMMITS - KEPT - 1)
     assert read - read_before <= 5 * COMMITS  # some for each commit; looking at all of them would be 18,000
 
 

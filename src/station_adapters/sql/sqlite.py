@@ -13,7 +13,6 @@ from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from station_adapters.sql import sqlite_codes
 from station_adapters.sql.content import from_json, to_json
 from station_adapters.sql.engine import Database
 from station_adapters.sql.errors import sqlite_code
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BUSY_FOR: Final = 4.0  # seconds that another process may hold the file before the database counts as away
-MAYBE_FULL: Final = frozenset({sqlite_codes.IOERR, sqlite_codes.CANTOPEN})
+MAYBE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 ROOM: Final = 256 * 1024  # bytes; with less the disk counts as full
 UNUSABLE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM})
 PRAGMAS: Final = (

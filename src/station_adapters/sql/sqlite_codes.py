@@ -1,5 +1,5 @@
 """
-SQLite's result codes that the station tells apart (sqlite.org/rescode.html).
+SQLite's result codes that errors are told apart by (sqlite.org/rescode.html).
 
 sqlite3 has them too, but a station over PostgreSQL does without sqlite3: 2 MB. A unit test compares them.
 """
@@ -12,9 +12,7 @@ PRIMARY: Final = 0xFF
 """The low byte of an extended result code is its primary code."""
 
 ERROR: Final = 1
-IOERR: Final = 10
 FULL: Final = 13
-CANTOPEN: Final = 14
 TOOBIG: Final = 18
 CONSTRAINT: Final = 19
 MISMATCH: Final = 20

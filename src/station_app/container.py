@@ -27,6 +27,7 @@ from station_adapters.qr.codes import svg
 from station_adapters.sql.agent import SqlAgentStore
 from station_adapters.sql.apart import UpgradeApart
 from station_adapters.sql.audit import SqlAuditStore
+from station_adapters.sql.child import TablesChild
 from station_adapters.sql.cloud import SqlCloudStore
 from station_adapters.sql.devices import SqlDeviceStore
 from station_adapters.sql.engine import open_database
@@ -128,6 +129,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     randomness = providers.Singleton(SystemRandomness)
 
+    child = providers.Singleton(TablesChild)
     database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
     lock = providers.Singleton(store_lock, database)
     outbox = providers.Singleton(SqlOutbox, database)
@@ -210,7 +212,7 @@ class Container(containers.DeclarativeContainer):
         hub=hub,
         database=database,
         store_lock=lock,
-        upgrade=providers.Singleton(UpgradeApart, settings.provided.database_url.reveal.call()),
+        upgrade=providers.Singleton(UpgradeApart, settings.provided.database_url.reveal.call(), child),
         link=link,
         inbound=inbound,
         broker=broker,
@@ -219,11 +221,14 @@ class Container(containers.DeclarativeContainer):
 
 
 @contextmanager
-def prepared(settings: Settings) -> Iterator[Container]:
+def prepared(settings: Settings, child: TablesChild | None = None) -> Iterator[Container]:
     """
-    The parts of a station that holds its data until the end; nothing of it runs yet.
+    The parts of a station that holds its data until the end; nothing of it runs yet, unless the *child* does.
 
     Raise `SettingInvalid` for a folder or a secret that can't be used, `StoreTaken` when another station has it.
     """
     with held(settings):
-        yield Container(settings=settings, keys=prepare(settings, settings.data_dir))
+        container = Container(settings=settings, keys=prepare(settings, settings.data_dir))
+        if child is not None:
+            container.child.override(providers.Object(child))
+        yield container

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import text
 
-from station_adapters.sql.apart import CHILD, UpgradeApart, order
+from station_adapters.sql.apart import UpgradeApart
+from station_adapters.sql.child import CHILD, TablesChild, order
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.migrations import current, revisions, upgrade
-from station_core.errors import StoreNewer
+from station_core.errors import StoreNewer, StoreUnavailable
 from tests.contract.http_rig import until
 
 if TYPE_CHECKING:
@@ -61,8 +62,12 @@ class Child:
         return self._pid.exists() and bool(self._pid.read_text())
 
     @property
+    def pid(self) -> int:
+        return int(self._pid.read_text())
+
+    @property
     def ended(self) -> bool:
-        return self.started and not _runs(int(self._pid.read_text()))
+        return self.started and not _runs(self.pid)
 
 
 def _runs(pid: int) -> bool:
@@ -76,10 +81,62 @@ def _runs(pid: int) -> bool:
 async def test_a_child_makes_the_tables_and_is_gone(url: str, database: Database, tmp_path: Path) -> None:
     child = Child(tmp_path)
 
-    await UpgradeApart(url, child=child.command)(database)
+    await UpgradeApart(url, TablesChild(child.command))(database)
 
     assert child.ended
     assert await database.read(current) == revisions()[-1]
+
+
+async def test_a_child_that_was_begun_before_is_the_one_that_makes_the_tables(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    script = Child(tmp_path)
+    child = TablesChild(script.command)
+    child.begin()
+    await until(lambda: script.started)
+    begun = script.pid
+
+    await UpgradeApart(url, child)(database)
+
+    assert script.pid == begun
+    assert script.ended
+    assert await database.read(current) == revisions()[-1]
+
+
+async def test_a_child_that_was_begun_for_nothing_goes(url: str, database: Database, tmp_path: Path) -> None:
+    await upgrade(database)
+    script = Child(tmp_path)
+    child = TablesChild(script.command)
+    child.begin()
+    await until(lambda: script.started)
+
+    await UpgradeApart(url, child)(database)
+
+    assert script.ended
+
+
+async def test_a_child_that_was_begun_does_not_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
+    script = Child(tmp_path)
+    child = TablesChild(script.command)
+    child.begin()
+    await until(lambda: script.started)
+    url = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    database = open_database(url)
+
+    with pytest.raises(StoreUnavailable):
+        await UpgradeApart(url, child)(database)
+    await database.close()
+
+    assert script.ended
+
+
+async def test_a_child_that_is_told_nothing_any_more_ends_by_itself() -> None:
+    async with asyncio.timeout(WAITED):
+        child = await asyncio.create_subprocess_exec(*CHILD, stdin=asyncio.subprocess.PIPE)
+        assert child.stdin is not None
+        child.stdin.close()
+
+        assert await child.wait() == 1
 
 
 async def test_what_the_child_is_told_to_do_it_does_alone(url: str, database: Database) -> None:
@@ -131,7 +188,7 @@ async def test_tables_that_are_there_need_no_child(url: str, database: Database,
     await upgrade(database)
     child = Child(tmp_path)
 
-    await UpgradeApart(url, child=child.command)(database)
+    await UpgradeApart(url, TablesChild(child.command))(database)
 
     assert not child.started
 
@@ -140,14 +197,14 @@ async def test_tables_that_are_there_need_no_child(url: str, database: Database,
 async def test_a_child_that_fails_is_made_up_for(url: str, database: Database, tmp_path: Path, does: str) -> None:
     child = Child(tmp_path, does)
 
-    await UpgradeApart(url, child=child.command)(database)
+    await UpgradeApart(url, TablesChild(child.command))(database)
 
     assert child.started
     assert await database.read(current) == revisions()[-1]
 
 
 async def test_a_child_that_cannot_be_started_is_made_up_for(url: str, database: Database, tmp_path: Path) -> None:
-    await UpgradeApart(url, child=[str(tmp_path / "none")])(database)
+    await UpgradeApart(url, TablesChild([str(tmp_path / "none")]))(database)
 
     assert await database.read(current) == revisions()[-1]
 
@@ -159,7 +216,7 @@ async def test_tables_of_a_newer_program_are_touched_by_nobody(url: str, databas
     child = Child(tmp_path)
 
     with pytest.raises(StoreNewer):
-        await UpgradeApart(url, child=child.command)(database)
+        await UpgradeApart(url, TablesChild(child.command))(database)
 
     assert not child.started
 
@@ -168,7 +225,7 @@ async def test_a_start_that_is_given_up_leaves_no_child_and_no_tables(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     child = Child(tmp_path, "time.sleep(600)")
-    starting = asyncio.create_task(UpgradeApart(url, child=child.command)(database))
+    starting = asyncio.create_task(UpgradeApart(url, TablesChild(child.command))(database))
     await until(lambda: child.started)
 
     starting.cancel()

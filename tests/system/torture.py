@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sqlite3
 import tempfile
 import time
@@ -220,6 +221,10 @@ async def main() -> None:
     arguments.add_argument("--databases", default="sqlite,postgres")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
+    # As in the soak: a SIGTERM would leave the station behind.
+    torturing = asyncio.current_task()
+    assert torturing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, torturing.cancel)
     for database in options.databases.split(","):
         with tempfile.TemporaryDirectory(prefix="station-torture-") as folder:
             began = time.monotonic()

@@ -37,7 +37,8 @@ class StationRequest(Request[Principal, Any, Any]):
         return decode(await self.body(), Any if field is None else field.annotation)
 
     async def _read(self) -> bytes:
-        if int(self.headers.get("content-length", 0)) > MAX_MESSAGE:  # the server has checked that it's a number
+        told = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"0")
+        if int(told) > MAX_MESSAGE:  # the server has checked that it's a number
             raise TooLarge
         whole = b""
         try:

@@ -81,7 +81,7 @@ def device_routes(home: Home, guards: Guards) -> Router:
         async with in_time():
             await home.household.remove(device_id, by=asker(scope))
 
-    @post("/api/devices/{device_id:str}/command", before_request=guards.member, status_code=200)
+    @post("/api/devices/{device_id:str}/command", before_request=guards.member, status_code=200, opt=NEVER_PACKED)
     async def command(device_id: FromPath[str], data: JSONBody[dict[str, Any]], scope: Scope, wait: Wait = 0.0) -> Sent:
         """Sent once the broker has it; with `wait`, applied once the device reports the effect in time."""
         actor = asker(scope)

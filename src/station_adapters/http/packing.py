@@ -10,7 +10,11 @@ WORTH_IT: Final = 1024  # bytes
 
 _NEVER: Final = "never_packed"
 NEVER_PACKED: Final[dict[str, Any]] = {_NEVER: True}
-"""The `opt` of routes whose answers carry a token, or a strong ETag (which stands for these very bytes)."""
+"""
+The `opt` of routes whose answers carry a token, or a strong ETag (which stands for these very bytes).
+
+Also of the one whose answers are always small and always waited for: not to be asked whether it's worth it is faster.
+"""
 
 
 def packing() -> CompressionConfig:

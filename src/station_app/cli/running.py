@@ -10,22 +10,25 @@ from station_core.errors import StationError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from station_adapters.sql.child import TablesChild
     from station_app.container import Container
     from station_app.settings import Settings
 
 
 async def run_station(
-    settings: Settings, beside: Callable[[Container, asyncio.Event, asyncio.Event], Awaitable[None]]
+    settings: Settings,
+    beside: Callable[[Container, asyncio.Event, asyncio.Event], Awaitable[None]],
+    child: TablesChild | None = None,
 ) -> None:
     """
     Run a station until SIGTERM or SIGINT, and *beside* (its parts, served, to be stopped) as long as it runs.
 
-    Raise what the station raises, by itself.
+    *child* makes the tables, if there are any to make. Raise what the station raises, by itself.
     """
     stop, serving = asyncio.Event(), asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stop.set)
-    with prepared(settings) as container:
+    with prepared(settings, child) as container:
 
         async def accompany() -> None:
             await beside(container, serving, stop)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from station_adapters.sql.child import TablesChild
 from station_adapters.system.notify import notify
-from station_app.cli.running import run_station
 from station_app.lean import give_back_what_is_free, give_back_what_is_large
 from station_app.logs import set_up
-from station_app.settings import load_settings
+from station_app.settings import is_new, load_settings
 
 if TYPE_CHECKING:
     from station_app.container import Container
@@ -32,7 +32,16 @@ def serve() -> None:
     set_up(level=settings.log_level, form=settings.log_format)
     for warning in settings.warnings:
         log.warning("%s", warning)
-    uvloop.run(run_station(settings, _accompany))
+    child = TablesChild()
+    if is_new(settings.data_dir):
+        child.begin()  # there will be tables to make
+    try:
+        # Only now, for it takes as long as the child needs to be ready.
+        from station_app.cli.running import run_station  # noqa: PLC0415
+
+        uvloop.run(run_station(settings, _accompany, child))
+    finally:
+        child.dismiss_at_once()
 
 
 async def _accompany(_: Container, serving: asyncio.Event, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
 """All that an operator decides (docs/protocols.md §7): read once at the start, handed on as values."""
 
-from station_app.settings.keys import StationKeys, prepare
+from station_app.settings.keys import StationKeys, is_new, prepare
 from station_app.settings.load import examine_settings, load_settings
 from station_app.settings.model import BleTransport, LogFormat, LogLevel, MqttClient, Origin, Secret, Settings
 
@@ -14,6 +14,7 @@ __all__ = [
     "Settings",
     "StationKeys",
     "examine_settings",
+    "is_new",
     "load_settings",
     "prepare",
 ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SEALING: Final = "sealing"
 CPUINFO: Final = Path("/proc/cpuinfo")
 
 
@@ -43,8 +45,13 @@ def prepare(settings: Settings, folder: Path, cpuinfo: Path = CPUINFO) -> Statio
         jwt_secret=settings.jwt_secret or _kept(folder / "jwt_secret", _secret, checks.secret),
         agent_token=settings.agent_token or _kept(folder / "agent_token", _secret, checks.secret),
         broker=_kept(folder / "broker", _secret, checks.secret),
-        sealing=_kept(folder / "sealing", _secret, checks.secret),
+        sealing=_kept(folder / SEALING, _secret, checks.secret),
     )
+
+
+def is_new(folder: Path) -> bool:
+    """Whether no station has kept secrets in *folder* yet; one that can't be looked into counts as new."""
+    return not os.path.exists(folder / SEALING)  # noqa: PTH110  # Path's raises for what may not be read
 
 
 def board_serial(cpuinfo: Path) -> str | None:

@@ -56,13 +56,13 @@ def test_help_loads_nothing_that_only_a_station_needs() -> None:
 def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -> None:
     question = (
         "import sys\nfrom station_app.cli import main\nsys.argv = ['station', 'serve']\ntry: main()\n"
-        "except SystemExit: import station_app.container\n"
+        "except SystemExit: pass\n"
         "from station_app.radio import radio\nfrom station_app.settings import load_settings\n"
         "assert radio(load_settings({'STATION_BLE_TRANSPORT': 'bleak'}), None) is not None\nprint(*sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", question],
-        env={**os.environ, "STATION_HTTP_PORT": "none"},
+        env={**os.environ, "STATION_DATA_DIR": "/dev/null/none"},
         capture_output=True,
         text=True,
         check=True,
@@ -74,6 +74,14 @@ def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -
     assert {"station_app", "litestar", "structlog"} <= loaded
     assert not loaded & {"cyclopts", "rich", "pygments", "prometheus_client", "alembic", "bleak", "asyncpg", "greenlet"}
     assert "segno" not in loaded
+
+
+def test_the_child_that_makes_tables_is_begun_before_anything_large_is_imported() -> None:
+    question = "import sys\nimport station_app.cli.serve\nprint(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+
+    assert "station_adapters.sql.child" in ended.stdout.split()
+    assert not {"station_app.container", "sqlalchemy", "litestar", "aiomqtt"} & set(ended.stdout.split())
 
 
 def test_routes_are_made_without_attrs_which_litestar_would_take_along() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_app.settings import Settings, load_settings, prepare
+from station_app.settings import Settings, is_new, load_settings, prepare
 from station_core.errors import SettingInvalid
 from station_core.values import external_id
 
@@ -49,6 +49,15 @@ def test_what_is_missing_is_generated_and_kept_for_nobody_else_to_read(folder: P
     secrets = {kind.reveal() for kind in kinds}
     assert len(secrets) == 4
     assert min(len(secret) for secret in secrets) >= 43
+
+
+def test_a_station_is_new_until_it_has_kept_its_secrets(folder: Path, nameless: Path) -> None:
+    before = is_new(folder)
+    prepare(settings(JWT_SECRET=GIVEN, AGENT_TOKEN=GIVEN, ID="s1"), folder, nameless)
+
+    assert before
+    assert not is_new(folder)
+    assert is_new(folder / "none")
 
 
 def test_the_next_start_finds_the_same(folder: Path, nameless: Path) -> None:

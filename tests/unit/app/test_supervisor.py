@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,20 @@ async def test_a_worker_that_fails_begins_again_later_each_time(watch: Watch) ->
     assert soon == 2
     assert 3 <= later <= 5
     assert worker.begun == 11
+
+
+async def test_no_pause_is_longer_than_what_a_part_may_take_to_be_back(watch: Watch) -> None:
+    begun: list[float] = []
+
+    async def fail() -> None:
+        begun.append(watch.clock.monotonic())
+        raise LinkDown
+
+    watch.supervisor.keep("worker", fail, part="mqtt")
+    await watch.clock.advance(60)
+
+    pauses = [after - before for before, after in pairwise(begun)]
+    assert 1.6 <= max(pauses) <= 2.4  # two seconds, +-20 %
 
 
 async def test_a_bug_in_one_worker_leaves_the_others_alone_and_is_logged_whole(

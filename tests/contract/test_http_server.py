@@ -189,6 +189,23 @@ async def test_who_never_says_what_they_want_is_left(rig: HttpRig, monkeypatch: 
         await writer.wait_closed()
 
 
+async def test_who_begins_a_second_request_and_says_no_more_is_left(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocols, "HEAD_WITHIN", 0.05)
+    request = b"GET /health HTTP/1.1\r\nHost: station\r\n\r\n"
+    for first, more in ((request, b"GET /hea"), (request + b"GET /hea", b"")):  # in a piece of its own, and in the first's
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        writer.write(first)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.write(more)
+
+        async with asyncio.timeout(4):  # before anybody takes it for idle
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_head_without_end_is_refused(rig: HttpRig) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
     writer.write(b"GET /health HTTP/1.1\r\nX-Ballast: ")

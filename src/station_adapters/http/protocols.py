@@ -55,7 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
         """See uvicorn."""
         super().connection_made(transport)
         self._joined = Joined(transport, self.loop)
-        self._await_head()
+        self._await_rest_of_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See uvicorn."""
@@ -75,12 +75,15 @@ class HttpProtocol(HttpToolsProtocol):
             self._beginning = b""
         elif self._head > HEAD_BOUND and not self.transport.is_closing():
             self._refuse_head()
+        elif self._head_timer is None:
+            self._await_rest_of_head()
 
     def on_message_begin(self) -> None:
         """See uvicorn."""
         super().on_message_begin()
         self._rest_is_over()
-        self._await_head()
+        self._head_came()  # another's, that was never complete
+        self._head = 0.0  # no timer yet: most come whole
 
     def on_headers_complete(self) -> None:
         """See uvicorn."""
@@ -94,7 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
         """See uvicorn: it would wait for ever once anything comes that is no request, as the rest of a refused body."""
         self._joined.flush()
         super().on_response_complete()
-        if self.cycle.response_complete and self._head_timer is None:
+        if self.cycle.response_complete and self._head < 0:
             self._rest_timer = self.loop.call_later(REST_WITHIN, self.transport.close)
 
     def handle_websocket_upgrade(self) -> None:
@@ -123,9 +126,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._joined.flush()
         self.transport.write(STATUS_LINE[body.status] + lines.encode() + b"\r\n" + content)
 
-    def _await_head(self) -> None:
-        self._head_came()
-        self._head = 0.0
+    def _await_rest_of_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_WITHIN, self.transport.close)
 
     def _rest_is_over(self) -> None:

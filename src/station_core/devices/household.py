@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Final
 from station_core.audit.model import NOTHING, SYSTEM, Action, Deed
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceUpdated
 from station_core.devices.model import Device
-from station_core.errors import BrokerUnavailable, Conflict, ExternalIdTaken, Malformed, Stale
+from station_core.errors import (
+    BrokerUnavailable,
+    Conflict,
+    DeviceUnknown,
+    ExternalIdTaken,
+    Malformed,
+    Stale,
+    StoreFull,
+    StoreUnavailable,
+)
 from station_core.values import external_id as checked_external_id
 from station_core.values import tag, text_weight
 
@@ -134,8 +143,10 @@ class Household:
                 await self._keyring.open_door()
                 detail = {"externalId": device.external_id, "type": device.type}
                 await self._store.add(device, credential, deed=self._deed(by, Action.DEVICE_ADD, device, detail))
-            except BaseException:
+            except BaseException as error:
                 self._keyring.drop(device.id)
+                if isinstance(error, ExternalIdTaken):
+                    await self._show(device.external_id)
                 raise
             # It has never spoken, so there is nothing yet that a command could reach: the three minutes' grace of
             # docs/protocols.md §1 is for devices that spoke before a restart.
@@ -182,7 +193,8 @@ class Household:
             at = self._clock.now()
             detail = {"externalId": device.external_id, "type": device.type}
             deed = self._deed(by, Action.DEVICE_REMOVE, device, detail)
-            await self._store.remove(device_id, at=at, deed=deed)
+            with suppress(DeviceUnknown):  # a commit whose answer was lost has removed it before
+                await self._store.remove(device_id, at=at, deed=deed)
             self._registry.drop(device_id)
             self._keyring.drop(device_id)
             self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
@@ -227,6 +239,12 @@ class Household:
                 await self._keyring.tell_door(device_id)
                 raise
         return token
+
+    async def _show(self, external_id: str) -> None:
+        """Have the device that the store alone knows seen by people too: who sees it can remove it."""
+        with suppress(StoreUnavailable, StoreFull):
+            if (cell := await self._strangers.adopt(external_id)) is not None:
+                cell.gone = True  # as one that was just added
 
     def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
         return Deed(actor=by, action=action, subject=device.subject, at=self._clock.now(), detail=detail)

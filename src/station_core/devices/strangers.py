@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from station_core.clock import Clock
     from station_core.devices.credentials import Keyring
     from station_core.devices.ports import DeviceLink, DeviceStore
-    from station_core.devices.registry import Registry
+    from station_core.devices.registry import Cell, Registry
     from station_core.events import EventBus
 
 log = logging.getLogger("station.devices")
@@ -85,19 +85,30 @@ class Strangers:
             if self._registry.holds(external_id):
                 return True
             try:
-                found = await self._store.find(external_id)
+                known = await self.adopt(external_id) is not None
             except (StoreUnavailable, StoreFull):
                 return None
-            now = self._clock.monotonic()
-            if found is None:
+            if not known:
+                now = self._clock.monotonic()
                 self._noes = {other: until for other, until in self._noes.items() if until > now}
                 self._noes[external_id] = now + NO_KEPT_FOR
                 log.info("unknown device told so", extra={"external_id": external_id})
-                return False
-            device, credential = found
-            log.warning("device found in the store alone, taken into memory", extra={"external_id": external_id})
-            self._registry.add(device, seen=now)
-            if credential is not None:
-                self._keyring.put(credential)
-            self._bus.publish([DeviceAdded(device=device, timestamp=self._clock.now())])
-            return True
+            return known
+
+    async def adopt(self, external_id: str) -> Cell | None:
+        """
+        Take a device that the store alone knows into memory; None when it doesn't either.
+
+        Such a one was added by a commit whose answer was lost. For who is `changing` the registry. Raise
+        `StoreUnavailable` or `StoreFull`.
+        """
+        found = await self._store.find(external_id)
+        if found is None:
+            return None
+        device, credential = found
+        log.warning("device found in the store alone, taken into memory", extra={"external_id": external_id})
+        cell = self._registry.add(device, seen=self._clock.monotonic())
+        if credential is not None:
+            self._keyring.put(credential)
+        self._bus.publish([DeviceAdded(device=device, timestamp=self._clock.now())])
+        return cell

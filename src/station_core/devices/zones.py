@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from station_core.audit.model import NOTHING, SYSTEM, Action, Deed, Subject, SubjectKind
 from station_core.devices.events import DeviceUpdated
-from station_core.errors import Malformed, NotFound
+from station_core.errors import Malformed, NotFound, StoreFull, StoreUnavailable, ZoneNameTaken
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
@@ -78,15 +79,24 @@ class Zones:
         """A new zone; raise `Malformed` for the name, `ZoneNameTaken` when another bears it, in whatever case."""
         zone = Zone(id=self._randomness.uuid(), name=zone_name(name))
         async with self._registry.changing:
-            await self._store.add_zone(zone, deed=self._deed(by, Action.ZONE_ADD, zone))
+            try:
+                await self._store.add_zone(zone, deed=self._deed(by, Action.ZONE_ADD, zone))
+            except ZoneNameTaken:
+                await self._look_again()
+                raise
             self._zones[zone.id] = zone
         return zone
 
     async def named(self, name: str, *, by: Actor = SYSTEM) -> Zone:
         """The zone that bears this name, in whatever case, made when there's none; raise as `add`."""
         wanted = zone_name(name)
-        known = (zone for zone in self._zones.values() if zone.folded == wanted.casefold())
-        return next(known, None) or await self.add(wanted, by=by)
+        if (known := self._bearing(wanted)) is None:
+            try:
+                return await self.add(wanted, by=by)
+            except ZoneNameTaken:  # meanwhile, or seen only now
+                if (known := self._bearing(wanted)) is None:
+                    raise
+        return known
 
     async def rename(self, zone_id: str, name: str, *, by: Actor = SYSTEM) -> Zone:
         """The zone under another name; raise `NotFound`, or as `add`."""
@@ -95,7 +105,11 @@ class Zones:
             before = self.zone(zone_id)
             zone = Zone(id=before.id, name=checked)
             deed = self._deed(by, Action.ZONE_UPDATE, before, {"name": checked})
-            await self._store.rename_zone(zone, deed=deed)
+            try:
+                await self._store.rename_zone(zone, deed=deed)
+            except ZoneNameTaken:
+                await self._look_again()
+                raise
             self._zones[zone.id] = zone
         return zone
 
@@ -104,12 +118,21 @@ class Zones:
         async with self._registry.changing:
             deed = self._deed(by, Action.ZONE_REMOVE, self.zone(zone_id))
             at = self._clock.now()
-            await self._store.remove_zone(zone_id, at=at, deed=deed)
+            with suppress(NotFound):  # a commit whose answer was lost has removed it before
+                await self._store.remove_zone(zone_id, at=at, deed=deed)
             del self._zones[zone_id]
             left = [cell for cell in self._registry if cell.device.zone_id == zone_id]
             for cell in left:
                 cell.device = cell.device.renamed(cell.device.name, None, at=at)
             self._bus.publish([DeviceUpdated(device=cell.told, timestamp=at) for cell in left])
+
+    def _bearing(self, name: str) -> Zone | None:
+        return next((zone for zone in self._zones.values() if zone.folded == name.casefold()), None)
+
+    async def _look_again(self) -> None:
+        """Who bears the name may have it by a commit whose answer was lost: then it's shown from now on."""
+        with suppress(StoreUnavailable, StoreFull):
+            await self.load()
 
     def _deed(self, by: Actor, action: Action, zone: Zone, detail: Mapping[str, Value] = NOTHING) -> Deed:
         subject = Subject(kind=SubjectKind.ZONE, id=zone.id, name=zone.name)

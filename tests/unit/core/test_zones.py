@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from station_core.devices.events import DeviceStateChanged, DeviceUpdated
+from station_core.devices.zones import Zone
 from station_core.errors import Malformed, NotFound, StoreUnavailable, ZoneNameTaken
 from tests.unit.core.living import kept, listening, living
 
@@ -56,6 +58,44 @@ async def test_what_the_store_refuses_leaves_memory_as_it_was(ports: MemoryPorts
             await attempt
 
     assert list(home.zones.all()) == [kitchen]
+
+
+async def test_a_zone_whose_adding_was_kept_though_its_answer_was_lost_is_shown_to_who_asks_for_it_again(
+    ports: MemoryPorts, home: Home
+) -> None:
+    attic, cellar, garden = (Zone(id=name, name=name) for name in ("attic", "cellar", "garden"))
+    kitchen = await home.zones.add("Kitchen")
+    await ports.store.add_zone(attic)
+    with pytest.raises(ZoneNameTaken):
+        await home.zones.add("Attic")
+    assert list(home.zones.all()) == [attic, kitchen]
+    await ports.store.add_zone(cellar)
+    with pytest.raises(ZoneNameTaken):
+        await home.zones.rename(kitchen.id, "Cellar")
+    assert list(home.zones.all()) == [attic, cellar, kitchen]
+    await ports.store.add_zone(garden)
+
+    assert await home.zones.named("Garden") == garden
+
+
+async def test_of_two_who_need_a_zone_of_one_name_at_once_both_get_it(home: Home) -> None:
+    first, second = await asyncio.gather(home.zones.named("Attic"), home.zones.named("attic"))
+
+    assert first is second
+
+
+async def test_a_zone_whose_removal_was_kept_though_its_answer_was_lost_is_removed_by_the_next(
+    ports: MemoryPorts, home: Home
+) -> None:
+    kitchen = await home.zones.add("Kitchen")
+    lamp = await living(home)
+    await home.household.update(lamp.id, zone_id=kitchen.id)
+    await ports.store.remove_zone(kitchen.id, at=ports.clock.now())
+
+    await home.zones.remove(kitchen.id)
+
+    assert home.zones.all() == []
+    assert home.household.device(lamp.id).zone_id is None
 
 
 async def test_a_renamed_zone_keeps_its_devices_which_are_listed_by_name(home: Home) -> None:

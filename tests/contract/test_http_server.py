@@ -194,7 +194,7 @@ async def test_who_begins_a_second_request_and_says_no_more_is_left(
 ) -> None:
     monkeypatch.setattr(protocols, "HEAD_WITHIN", 0.05)
     request = b"GET /health HTTP/1.1\r\nHost: station\r\n\r\n"
-    for first, more in ((request, b"GET /hea"), (request + b"GET /hea", b"")):  # in a piece of its own, and in the first's
+    for first, more in ((request, b"GET /hea"), (request + b"GET /hea", b"")):  # alone, and with the first
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
         writer.write(first)
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")

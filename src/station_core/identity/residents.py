@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from station_core.clock import SteadyTime
 from station_core.errors import NotFound, Unauthenticated
 from station_core.identity.events import AccessChanged, Invited
 from station_core.identity.policy import require_station_role
+from station_core.identity.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -30,7 +30,8 @@ class Residents:
     """
     The people of the household and their sessions, in memory.
 
-    What changes one is done `one_at_a_time`: the store first, then here, so that memory ends up as the store did.
+    What changes one is done `one_at_a_time`: the store first, then here, so that memory ends up as the store did; see
+    `Turns` for when it doesn't tell how it did.
     Sessions are here too, so that an ended one is refused at once, also while the store is away.
     """
 
@@ -39,7 +40,7 @@ class Residents:
         self._bus = bus
         self._clock = clock
         self._time = SteadyTime(clock)
-        self.one_at_a_time = asyncio.Lock()
+        self.one_at_a_time = Turns(self._load_again)
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
         self._used_at: dict[str, datetime] = {}
@@ -62,18 +63,7 @@ class Residents:
     async def load(self) -> None:
         """Take the store's users and sessions into memory."""
         async with self.one_at_a_time:
-            people = await self._store.load()
-            self._users = {user.id: user for user in people.users}
-            self._sessions = {session.id: session for session in people.sessions}
-            self._members = dict(people.members)
-            self.owner_id = people.owner_id
-            self._invites = {invite.id: invite for invite in people.invites}
-            self.station_name = people.station_name
-            for session in people.sessions:
-                self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
-            for user in people.users:
-                self.time.is_past(user.synced_at or user.created_at)
-            self.forget_expired()
+            await self._load()
 
     def all(self) -> Sequence[User]:
         """Everybody, by e-mail address."""
@@ -204,6 +194,31 @@ class Residents:
         """Sessions that are over."""
         at = self.time.now()
         self._keep(lambda session: session.expires_at > at)
+
+    async def _load(self) -> None:
+        people = await self._store.load()
+        self._users = {user.id: user for user in people.users}
+        self._sessions = {session.id: session for session in people.sessions}
+        self._members = dict(people.members)
+        self.owner_id = people.owner_id
+        self._invites = {invite.id: invite for invite in people.invites}
+        self.station_name = people.station_name
+        for session in people.sessions:
+            self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
+        for user in people.users:
+            self.time.is_past(user.synced_at or user.created_at)
+        self.forget_expired()
+
+    async def _load_again(self) -> None:
+        """What is found to be otherwise is told, for a session that isn't there any more has sockets."""
+        users, sessions = self._users, self._sessions
+        await self._load()
+        changed = {
+            user_id for user_id in users.keys() | self._users.keys() if users.get(user_id) != self._users.get(user_id)
+        }
+        changed |= {sessions[session_id].user_id for session_id in sessions.keys() - self._sessions.keys()}
+        for user_id in sorted(changed):
+            self._changed(user_id)
 
     def _keep(self, holds: Callable[[Session], bool]) -> None:
         self._sessions = {session.id: session for session in self._sessions.values() if holds(session)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from station_adapters.memory.clock import settled
 from station_adapters.memory.identity import MemoryIdentityStore
-from station_core.errors import Unauthenticated
+from station_core.errors import StoreUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +24,23 @@ T = TypeVar("T")
 
 
 class DistantIdentities(MemoryIdentityStore):
-    """Its next answers take so many turns: much may come between what it did and what the station makes of it."""
+    """
+    Its next answers take so many turns: much may come between what it did and what the station makes of it.
+
+    *unheard* of them don't come at all.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self.turns: deque[int] = deque()
+        self.unheard = 0
 
     async def _atomic(self, effect: Callable[[], T], deed: Deed | None = None) -> T:
         result = await super()._atomic(effect, deed)
         await settled(self.turns.popleft() if self.turns else 0)
+        if self.unheard:
+            self.unheard -= 1
+            raise StoreUnavailable
         return result
 
 

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from station_adapters.memory.clock import settled
-from station_core.audit.model import SYSTEM
 from station_core.devices.activity import ActivityFilter
 from station_core.devices.events import DeviceAdded, DeviceDeleted, DeviceStateChanged, DeviceUpdated
-from station_core.devices.model import Device
 from station_core.devices.types import TYPES
 from station_core.devices.zones import Zone
 from station_core.errors import (
     BrokerUnavailable,
-    DeviceOffline,
     DeviceUnknown,
     ExternalIdInvalid,
     ExternalIdTaken,
@@ -90,43 +87,6 @@ async def test_of_two_who_add_the_same_device_at_once_one_wins(home: Home) -> No
 
     assert [isinstance(outcome, ExternalIdTaken) for outcome in outcomes] == [False, True]
     assert len(home.household.devices()) == 1
-
-
-async def test_a_device_whose_adding_was_kept_though_its_answer_was_lost_is_shown_to_who_adds_it_again(
-    ports: MemoryPorts, home: Home
-) -> None:
-    at = ports.clock.now()
-    kept_alone = Device(id="1", external_id="lamp", name="Lamp", type="light", created_at=at, updated_at=at)
-    token, credential = home.keyring.issue(kept_alone.id, kept_alone.external_id)
-    await ports.store.add(kept_alone, credential)
-    told = listening(home)
-
-    with pytest.raises(ExternalIdTaken):
-        await home.household.add(external_id="lamp", name="Another", type_id="light")
-
-    assert home.household.devices() == [kept_alone]
-    assert told.take() == [DeviceAdded(device=kept_alone, timestamp=ports.clock.now())]
-    assert home.keyring.verify(token) == kept_alone.id
-    with pytest.raises(DeviceOffline):  # it has never spoken
-        await home.commands.send(kept_alone.id, {"action": "toggle"}, actor=SYSTEM)
-    await home.household.remove(kept_alone.id)
-    added, _ = await home.household.add(external_id="lamp", name="Another", type_id="light")
-    assert home.household.devices() == [added]
-
-
-async def test_a_device_whose_removal_was_kept_though_its_answer_was_lost_is_removed_by_the_next(
-    ports: MemoryPorts, home: Home
-) -> None:
-    device, token = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
-    await ports.store.remove(device.id, at=ports.clock.now())
-    told = listening(home)
-
-    await home.household.remove(device.id)
-
-    assert home.household.devices() == []
-    assert [type(event) for event in told.take()] == [DeviceDeleted]
-    with pytest.raises(Unauthenticated):
-        home.keyring.verify(token)
 
 
 async def test_a_device_that_the_door_does_not_admit_is_not_added(ports: MemoryPorts, home: Home) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEPT_ROWS = {station.name, journal.name}
 AS_NEW = f"""
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
-DROP FUNCTION IF EXISTS full_disk() CASCADE;
+DROP FUNCTION IF EXISTS full_disk(), slow_commit() CASCADE;
 UPDATE station SET owner_id = NULL, name = 'Station';
 UPDATE journal SET last_batch = 0, last_seq = 0, epoch = 0;
 {"".join(f"DELETE FROM {table};" for table in reversed(metadata.sorted_tables) if table.name not in KEPT_ROWS)}

@@ -250,6 +250,7 @@ class Home:
         return {
             "journal": self.journal.run,
             "audit": self.audit.run,
+            "residents": self.residents.run,
             "strangers": self.strangers.run,
             "presence": self.presence.run,
             "forgetting": self.forgetting.run,

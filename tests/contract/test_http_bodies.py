@@ -67,6 +67,13 @@ async def test_chunks_that_end_after_all_leave_the_connection_to_the_next_reques
     assert second.endswith(b'{"status":"ok"}')
 
 
+@pytest.mark.parametrize(("length", "status"), [(b"2", 400), (b"99999999", 413), (b"18446744073709551616", 400)])
+async def test_zeros_before_a_length_change_nothing(rig: HttpRig, length: bytes, status: int) -> None:
+    answer = await said(rig, HEAD + b"Content-Length: " + b"0" * 5_000 + length + b"\r\n\r\n{}")
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
 async def test_chunks_that_are_not_too_many_are_taken(rig: HttpRig) -> None:
     answer = await said(rig, CHUNKED + b"2\r\n{}\r\n0\r\n\r\n" + LAST)
 

@@ -38,7 +38,8 @@ class StationRequest(Request[Principal, Any, Any]):
 
     async def _read(self) -> bytes:
         told = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"0")
-        if int(told) > MAX_MESSAGE:  # the server has checked that it's a number
+        # The server has checked that it's a number of 64 bits, but not how many zeros stand before it.
+        if int(told.lstrip(b"0") or b"0") > MAX_MESSAGE:
             raise TooLarge
         whole = b""
         try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from station_adapters.sql.child import TablesChild
 from station_adapters.sql.engine import open_database
@@ -20,6 +21,8 @@ from station_core.errors import StationError
 
 if TYPE_CHECKING:
     from station_adapters.sql.engine import Database
+
+TOLD_WITHIN: Final = 60  # seconds; a database that's away for longer is no reason to hold 40 MB
 
 
 class UpgradeApart:
@@ -65,7 +68,9 @@ def main() -> None:
     """Bring the database that the input's first line names (see `order`) to the newest revision, all or nothing."""
     import alembic.command  # noqa: F401, PLC0415  # while the parent is at its own imports; there will be something to do
 
+    signal.alarm(TOLD_WITHIN)
     told = sys.stdin.buffer.readline()
+    signal.alarm(0)
     if not told:
         sys.exit(1)  # its parent has ended, or needs it no more
     threading.Thread(target=_end_with_parent, daemon=True).start()

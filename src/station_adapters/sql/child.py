@@ -53,6 +53,7 @@ class TablesChild:
     async def dismiss(self) -> None:
         """End it, whatever it does; there is none is no error."""
         if self._process is not None:
+            self._process.kill()
             await asyncio.to_thread(self.dismiss_at_once)
 
     def dismiss_at_once(self) -> None:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from station_adapters.sql import members
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from station_core.identity.reconciling import Reconciliation
     from station_core.identity.refreshing import Digests, Opening
 
+WRITTEN: Final = ", ".join(table.name for table in (station, users, sessions, refresh_tokens, station_members, invites))
+
 
 class SqlIdentityStore:
     """An `IdentityStore` in PostgreSQL or SQLite; invitations go into the *outbox* of the same database."""
@@ -42,6 +44,9 @@ class SqlIdentityStore:
         """See `IdentityStore`."""
 
         def load(connection: Connection) -> People:
+            if connection.dialect.name == "postgresql":
+                # What a former connection may still be committing is waited for, and seen whole.
+                connection.execute(text(f"LOCK TABLE {WRITTEN} IN SHARE MODE"))
             home = connection.execute(select(station.c.owner_id, station.c.name)).one()
             return People(
                 users=[user_in(row) for row in connection.execute(select(users)).mappings()],
@@ -52,7 +57,7 @@ class SqlIdentityStore:
                 station_name=home.name,
             )
 
-        return await self._database.read(load)
+        return await self._database.run(load)
 
     async def found(self, owner: User, opening: Opening, *, deed: Deed | None = None) -> None:
         """See `IdentityStore`."""

@@ -200,6 +200,14 @@ class Household:
             self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
             await self._shut_out(device)
 
+    async def take_back(self, device_id: str, external_id: str | None) -> None:
+        """Remove a device, also one that was just added and nobody heard that it was; none is no error."""
+        async with self._registry.changing:
+            if external_id is not None and not self._registry.holds(external_id):
+                await self._strangers.adopt(external_id)
+        with suppress(DeviceUnknown):
+            await self.remove(device_id)
+
     async def revoke(self, device_id: str, *, by: Actor = SYSTEM) -> None:
         """
         A device's token opens nothing from now on, and its connection to the own broker is cut; the device stays.
@@ -245,6 +253,7 @@ class Household:
         with suppress(StoreUnavailable, StoreFull):
             if (cell := await self._strangers.adopt(external_id)) is not None:
                 cell.gone = True  # as one that was just added
+                await self._keyring.tell_door(cell.device.id)  # it may have been told of the one that isn't added
 
     def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
         return Deed(actor=by, action=action, subject=device.subject, at=self._clock.now(), detail=detail)

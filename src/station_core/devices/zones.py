@@ -132,7 +132,7 @@ class Zones:
     async def _look_again(self) -> None:
         """Who bears the name may have it by a commit whose answer was lost: then it's shown from now on."""
         with suppress(StoreUnavailable, StoreFull):
-            await self.load()
+            self._zones |= {zone.id: zone for zone in await self._store.zones()}
 
     def _deed(self, by: Actor, action: Action, zone: Zone, detail: Mapping[str, Value] = NOTHING) -> Deed:
         subject = Subject(kind=SubjectKind.ZONE, id=zone.id, name=zone.name)

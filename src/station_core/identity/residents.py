@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from station_core.audit.model import ActorKind
 from station_core.clock import SteadyTime
-from station_core.errors import NotFound, Unauthenticated
+from station_core.errors import NotFound, StoreFull, StoreUnavailable, Unauthenticated
 from station_core.identity.events import AccessChanged, Invited
 from station_core.identity.policy import require_station_role
 from station_core.identity.turns import Turns
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from station_core.identity.ports import IdentityStore
     from station_core.identity.reconciling import Reconciliation
 
+log = logging.getLogger("station.people")
+
+LOOKED_AGAIN_AFTER: Final = 1.0  # seconds
 SESSION_FOR: Final = timedelta(days=30)  # a session that isn't refreshed for so long ends
 MOST_SESSIONS: Final = 100  # of one user: who logs in every minute instead of refreshing fills no memory
 
@@ -64,6 +69,20 @@ class Residents:
         """Take the store's users and sessions into memory."""
         async with self.one_at_a_time:
             await self._load()
+            for session in self._sessions.values():
+                self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
+            for user in self._users.values():
+                self.time.is_past(user.synced_at or user.created_at)
+            self.forget_expired()
+
+    async def run(self) -> None:
+        """Soon after memory came to be in doubt have it as the store has it; until cancelled."""
+        while True:
+            await self.one_at_a_time.doubted()
+            with suppress(StoreUnavailable, StoreFull):
+                async with self.one_at_a_time:
+                    log.debug("people loaded anew")
+            await self._clock.sleep(LOOKED_AGAIN_AFTER)
 
     def all(self) -> Sequence[User]:
         """Everybody, by e-mail address."""
@@ -203,16 +222,12 @@ class Residents:
         self.owner_id = people.owner_id
         self._invites = {invite.id: invite for invite in people.invites}
         self.station_name = people.station_name
-        for session in people.sessions:
-            self.time.is_past(session.expires_at - SESSION_FOR)  # its last refresh
-        for user in people.users:
-            self.time.is_past(user.synced_at or user.created_at)
-        self.forget_expired()
 
     async def _load_again(self) -> None:
         """What is found to be otherwise is told, for a session that isn't there any more has sockets."""
         users, sessions = self._users, self._sessions
         await self._load()
+        self.forget_expired()
         changed = {
             user_id for user_id in users.keys() | self._users.keys() if users.get(user_id) != self._users.get(user_id)
         }

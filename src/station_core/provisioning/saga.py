@@ -127,14 +127,13 @@ class Saga:
             async for event in news:
                 await self._patiently(partial(self._succession.proven, event.device_id))
 
-    async def withdraw(self, device_id: str) -> None:
-        """Take back what was reserved; returns when the store has it so, however long that takes."""
+    async def withdraw(self, device_id: str, external_id: str | None = None) -> None:
+        """
+        Take back what was reserved; returns when the store has it so, however long that takes.
 
-        async def remove() -> None:
-            with suppress(DeviceUnknown):
-                await self._household.remove(device_id)
-
-        await self._patiently(remove)
+        Without an *external_id* it's of a former run: memory knows it if the store does.
+        """
+        await self._patiently(lambda: self._household.take_back(device_id, external_id))
         await self._patiently(lambda: self._store.release(device_id))
 
     async def see_to(self, device_id: str) -> None:

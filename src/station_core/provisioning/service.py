@@ -178,7 +178,7 @@ class Provisioning:
             self._end(attempt, Step.DONE, device_id=device_id)
             return
         if attempt.device_id is None:
-            await self._saga.withdraw(device_id)
+            await self._saga.withdraw(device_id, attempt.external_id)
         else:
             written = self._attempts[attempt.id].step in {Step.WRITTEN, Step.WAITING}
             await self._saga.settle(attempt, device_id, written=written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,11 @@ from station_core.errors import (
     StoreFull,
     StoreUnavailable,
     Unauthenticated,
+    ZoneNameTaken,
 )
 from station_core.identity.events import AccessChanged
-from station_core.identity.model import Role
-from tests.unit.core.living import listening
+from station_core.identity.model import Role, User
+from tests.unit.core.living import listening, living
 from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ async def test_a_device_whose_adding_was_kept_though_its_answer_was_lost_is_show
     assert home.household.devices() == [kept_alone]
     assert told.take() == [DeviceAdded(device=kept_alone, timestamp=ports.clock.now())]
     assert home.keyring.verify(token) == kept_alone.id
+    assert ports.door.admitted == {"lamp": credential.broker_digest}
     with pytest.raises(DeviceOffline):  # it has never spoken
         await home.commands.send(kept_alone.id, {"action": "toggle"}, actor=SYSTEM)
     await home.household.remove(kept_alone.id)
@@ -68,6 +71,38 @@ async def test_a_device_whose_removal_was_kept_though_its_answer_was_lost_is_rem
         home.keyring.verify(token)
 
 
+async def test_a_device_is_taken_back_also_when_nobody_heard_that_it_was_added(ports: MemoryPorts, home: Home) -> None:
+    at = ports.clock.now()
+    for external_id in ("lamp", "fan"):
+        device = Device(id=external_id, external_id=external_id, name="X", type="light", created_at=at, updated_at=at)
+        _, credential = home.keyring.issue(device.id, external_id)
+        await ports.store.add(device, credential)
+
+    await home.household.take_back("lamp", "lamp")
+    await home.household.take_back("fan", None)  # memory knows of none
+    await home.household.take_back("none", "none")
+
+    assert await ports.store.find("lamp") is None
+    assert await ports.store.find("fan") is not None
+    assert home.household.devices() == []
+
+
+async def test_a_zone_whose_removal_was_kept_can_be_removed_whatever_else_is_asked_before(
+    ports: MemoryPorts, home: Home
+) -> None:
+    kitchen, _ = await home.zones.add("Kitchen"), await home.zones.add("Attic")
+    lamp = await living(home)
+    await home.household.update(lamp.id, zone_id=kitchen.id)
+    await ports.store.remove_zone(kitchen.id, at=ports.clock.now())
+    with pytest.raises(ZoneNameTaken):
+        await home.zones.add("attic")
+
+    await home.zones.remove(kitchen.id)
+
+    assert home.household.device(lamp.id).zone_id is None
+    assert [zone.name for zone in home.zones.all()] == ["Attic"]
+
+
 async def test_an_owner_who_was_kept_is_let_in(home: Home, identities: DistantIdentities) -> None:
     identities.unheard = 1
     with pytest.raises(StoreUnavailable):
@@ -78,6 +113,54 @@ async def test_an_owner_who_was_kept_is_let_in(home: Home, identities: DistantId
     entered = await login(home)
 
     assert home.access.verify(entered.access_token).user.role is Role.OWNER
+
+
+async def test_who_was_kept_is_let_in_a_second_later_though_nobody_changes_anything(
+    ports: MemoryPorts, home: Home, identities: DistantIdentities
+) -> None:
+    identities.unheard = 1
+    with pytest.raises(StoreUnavailable):
+        await home.access.register(email=EMAIL, password=PASSWORD)
+    identities.trouble = StoreUnavailable()
+    await ports.clock.advance(60)
+    before = home.accounts.users()
+    identities.trouble = None
+    await ports.clock.advance(1)
+
+    assert before == []
+    assert [user.email for user in home.accounts.users()] == [EMAIL]
+
+
+@pytest.mark.usefixtures("owner")
+async def test_what_the_store_contradicts_is_looked_at_again(
+    ports: MemoryPorts, home: Home, identities: DistantIdentities
+) -> None:
+    late = User(id="late", email="b@b", name="B", role=Role.MEMBER, created_at=ports.clock.now(), password_hash="h")
+    await identities.add(late)  # a commit that ended only behind the look that its lost answer had caused
+    with pytest.raises(Conflict):
+        await home.accounts.add(email="b@b", password=OTHER, role=Role.MEMBER)
+    await ports.clock.advance(1)
+    assert home.accounts.user("b@b") == late
+    await identities.remove(late.id)
+    with pytest.raises(NotFound):
+        await home.accounts.remove(late.id)
+    await ports.clock.advance(1)
+
+    assert [user.email for user in home.accounts.users()] == [EMAIL]
+
+
+async def test_a_look_at_the_store_ends_no_session_though_the_clock_has_jumped(
+    ports: MemoryPorts, home: Home, identities: DistantIdentities, owner: Login
+) -> None:
+    ports.clock.wall += timedelta(days=40)
+    await home.accounts.add(email="b@b", password=OTHER, role=Role.MEMBER)
+    identities.unheard = 1
+    with pytest.raises(StoreUnavailable):
+        await home.accounts.disable("b@b")
+    await ports.clock.advance(1)
+
+    assert home.accounts.user("b@b").disabled
+    assert not refused(home, owner.access_token)
 
 
 async def test_a_user_who_was_kept_is_there(home: Home, identities: DistantIdentities, owner: Login) -> None:

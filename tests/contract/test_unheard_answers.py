@@ -39,8 +39,8 @@ async def home(postgres_stores: PostgresStores) -> AsyncIterator[Home]:
         yield home
 
 
-async def keep_unheard(stores: PostgresStores, change: Awaitable[Any]) -> None:
-    """Have it kept, and the connection break before the server says so."""
+async def keep_unheard(stores: PostgresStores, change: Awaitable[Any], *, back: str = "behind the commit") -> None:
+    """Have it kept, and the connection break before the server says so; whoever connects again does it then."""
     server = await asyncpg.connect(stores.direct)
     try:
         await server.execute(SLOW)
@@ -51,6 +51,10 @@ async def keep_unheard(stores: PostgresStores, change: Awaitable[Any]) -> None:
         await stores.cut()
         with pytest.raises(StoreUnavailable):
             await changing
+        if back == "at once":
+            await stores.mend()
+            assert await server.fetchval(COMMITTING)
+            return
         await server.execute("DROP FUNCTION slow_commit() CASCADE")  # waits for the commit
         await stores.mend()
     finally:
@@ -100,3 +104,12 @@ async def test_people_are_let_in(postgres_stores: PostgresStores, home: Home) ->
     with pytest.raises(Conflict):
         await home.accounts.add(**other)
     assert [user.email for user in home.accounts.users()] == [EMAIL, "b@b"]
+
+
+async def test_people_are_looked_at_behind_what_is_still_being_committed(
+    postgres_stores: PostgresStores, home: Home
+) -> None:
+    await keep_unheard(postgres_stores, home.access.register(email=EMAIL, password=PASSWORD), back="at once")
+
+    async with home.residents.one_at_a_time:  # as any change
+        assert [user.email for user in home.accounts.users()] == [EMAIL]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from station_adapters.memory.audit import Ledger
+from station_adapters.memory.devices import MemoryDeviceStore
 from station_core.audit.model import SYSTEM
 from station_core.devices.events import DeviceAdded, DeviceDeleted
 from station_core.devices.model import Device
+from station_core.devices.zones import Zone
 from station_core.errors import (
     Conflict,
     DeviceOffline,
@@ -27,10 +30,40 @@ from tests.unit.core.living import listening, living
 from tests.unit.core.people import EMAIL, OTHER, PASSWORD, login, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from station_adapters.memory.home import MemoryPorts
     from station_core.home import Home
     from station_core.identity.model import Login
     from tests.unit.core.people import DistantIdentities
+
+
+class Contrary(MemoryDeviceStore):
+    """Says that a name is taken, and then not by whom."""
+
+    async def find(self, external_id: str) -> None:  # noqa: ARG002  # a port's
+        return None
+
+    async def zones(self) -> Sequence[Zone]:
+        if await super().zones():
+            raise StoreUnavailable
+        return []
+
+
+async def test_a_name_that_is_taken_by_nobody_knows_whom_is_taken_all_the_same(ports: MemoryPorts) -> None:
+    ports.store = Contrary(ports.randomness, Ledger(), ports.outbox)
+    async with ports.running() as home:
+        at = ports.clock.now()
+        lamp = Device(id="1", external_id="lamp", name="Lamp", type="light", created_at=at, updated_at=at)
+        await ports.store.add(lamp, home.keyring.issue("1", "lamp")[1])
+        await ports.store.add_zone(Zone(id="attic", name="attic"))
+        with pytest.raises(ExternalIdTaken):
+            await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+        with pytest.raises(ZoneNameTaken):
+            await home.zones.named("Attic")
+
+        assert home.household.devices() == []
+        assert home.zones.all() == []
 
 
 async def test_a_device_whose_adding_was_kept_though_its_answer_was_lost_is_shown_to_who_adds_it_again(

@@ -129,7 +129,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     randomness = providers.Singleton(SystemRandomness)
 
-    child = providers.Singleton(TablesChild)
+    tables_child = providers.Singleton(TablesChild)
     database = providers.Singleton(open_database, settings.provided.database_url.reveal.call())
     lock = providers.Singleton(store_lock, database)
     outbox = providers.Singleton(SqlOutbox, database)
@@ -212,7 +212,7 @@ class Container(containers.DeclarativeContainer):
         hub=hub,
         database=database,
         store_lock=lock,
-        upgrade=providers.Singleton(UpgradeApart, settings.provided.database_url.reveal.call(), child),
+        upgrade=providers.Singleton(UpgradeApart, settings.provided.database_url.reveal.call(), tables_child),
         link=link,
         inbound=inbound,
         broker=broker,
@@ -230,5 +230,5 @@ def prepared(settings: Settings, child: TablesChild | None = None) -> Iterator[C
     with held(settings):
         container = Container(settings=settings, keys=prepare(settings, settings.data_dir))
         if child is not None:
-            container.child.override(providers.Object(child))
+            container.tables_child.override(providers.Object(child))
         yield container

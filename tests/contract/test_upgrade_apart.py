@@ -225,11 +225,10 @@ async def test_a_start_that_is_given_up_leaves_no_child_and_no_tables(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     child = Child(tmp_path, "time.sleep(600)")
-    starting = asyncio.create_task(UpgradeApart(url, TablesChild(child.command))(database))
-    await until(lambda: child.started)
-
-    starting.cancel()
-    await asyncio.wait([starting])
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(UpgradeApart(url, TablesChild(child.command))(database))
+        await until(lambda: child.started)
+        starting.cancel()
 
     assert starting.cancelled()
     assert child.ended

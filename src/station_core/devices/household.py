@@ -143,10 +143,13 @@ class Household:
                 await self._keyring.open_door()
                 detail = {"externalId": device.external_id, "type": device.type}
                 await self._store.add(device, credential, deed=self._deed(by, Action.DEVICE_ADD, device, detail))
-            except BaseException as error:
+            except ExternalIdTaken:
                 self._keyring.drop(device.id)
-                if isinstance(error, ExternalIdTaken):
+                with suppress(StoreUnavailable, StoreFull):
                     await self._show(device.external_id)
+                raise
+            except BaseException:
+                self._keyring.drop(device.id)
                 raise
             # It has never spoken, so there is nothing yet that a command could reach: the three minutes' grace of
             # docs/protocols.md §1 is for devices that spoke before a restart.
@@ -204,7 +207,7 @@ class Household:
         """Remove a device, also one that was just added and nobody heard that it was; none is no error."""
         async with self._registry.changing:
             if external_id is not None and not self._registry.holds(external_id):
-                await self._strangers.adopt(external_id)
+                await self._show(external_id)
         with suppress(DeviceUnknown):
             await self.remove(device_id)
 
@@ -250,10 +253,9 @@ class Household:
 
     async def _show(self, external_id: str) -> None:
         """Have the device that the store alone knows seen by people too: who sees it can remove it."""
-        with suppress(StoreUnavailable, StoreFull):
-            if (cell := await self._strangers.adopt(external_id)) is not None:
-                cell.gone = True  # as one that was just added
-                await self._keyring.tell_door(cell.device.id)  # it may have been told of the one that isn't added
+        if (cell := await self._strangers.adopt(external_id)) is not None:
+            cell.gone = True  # as one that was just added
+            await self._keyring.tell_door(cell.device.id)  # it may have been told of the one that isn't added
 
     def _deed(self, by: Actor, action: Action, device: Device, detail: Mapping[str, Value] = NOTHING) -> Deed:
         return Deed(actor=by, action=action, subject=device.subject, at=self._clock.now(), detail=detail)

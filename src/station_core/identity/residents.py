@@ -15,6 +15,7 @@ from station_core.identity.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from station_core.audit.model import Actor
@@ -45,7 +46,7 @@ class Residents:
         self._bus = bus
         self._clock = clock
         self._time = SteadyTime(clock)
-        self.one_at_a_time = Turns(self._load_again)
+        self._turns = Turns(self._load_again)
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
         self._used_at: dict[str, datetime] = {}
@@ -53,6 +54,11 @@ class Residents:
         self._invites: dict[str, Invite] = {}
         self.owner_id: str | None = None
         self.station_name = ""
+
+    @property
+    def one_at_a_time(self) -> AbstractAsyncContextManager[None]:
+        """A turn, in which nobody else changes anybody; raise `StoreUnavailable` or `StoreFull` as `Turns` does."""
+        return self._turns.turn()
 
     @property
     def time(self) -> SteadyTime:
@@ -78,7 +84,7 @@ class Residents:
     async def run(self) -> None:
         """Soon after memory came to be in doubt have it as the store has it; until cancelled."""
         while True:
-            await self.one_at_a_time.doubted()
+            await self._turns.doubted()
             with suppress(StoreUnavailable, StoreFull):
                 async with self.one_at_a_time:
                     log.debug("people loaded anew")

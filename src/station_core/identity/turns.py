@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from station_core.errors import Conflict, NotFound, RegistrationClosed, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 DOUBTS: Final = (StoreUnavailable, Conflict, NotFound, RegistrationClosed)
 
@@ -30,19 +30,15 @@ class Turns:
         """Return when memory is in doubt."""
         await self._in_doubt.wait()
 
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
-        if self._in_doubt.is_set():
-            try:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Nobody else's meanwhile; raise what *load* raises."""
+        async with self._lock:
+            if self._in_doubt.is_set():
                 await self._load()
-            except BaseException:
-                self._lock.release()
+                self._in_doubt.clear()
+            try:
+                yield
+            except DOUBTS:
+                self._in_doubt.set()
                 raise
-            self._in_doubt.clear()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, DOUBTS):
-            self._in_doubt.set()
-        self._lock.release()

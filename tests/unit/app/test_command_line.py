@@ -76,11 +76,25 @@ def test_what_serves_for_months_carries_along_nothing_that_it_may_never_need() -
     assert "segno" not in loaded
 
 
-def test_the_child_that_makes_tables_is_begun_before_anything_large_is_imported() -> None:
-    question = "import sys\nimport station_app.cli.serve\nprint(*sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("new", [True, False], ids=["a new station", "one that has lived"])
+def test_the_child_that_makes_tables_is_begun_before_anything_large_is_imported(tmp_path: Path, *, new: bool) -> None:
+    if not new:
+        (tmp_path / "sealing").touch()
+    question = (
+        "import sys\nimport station_app.cli.serve as serving\nfrom station_app.cli import main\n"
+        "class Noting(serving.TablesChild):\n    def begin(self): print('begun beside', *sys.modules)\n"
+        "serving.TablesChild = Noting\nserving.uvloop.run = lambda station: station.close()\nmain(['serve'])\n"
+        "assert 'litestar' in sys.modules"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", question],
+        env={**os.environ, "STATION_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    assert "station_adapters.sql.child" in ended.stdout.split()
+    assert ended.stdout.startswith("begun beside ") is new
     assert not {"station_app.container", "sqlalchemy", "litestar", "aiomqtt"} & set(ended.stdout.split())
 
 

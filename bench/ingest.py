@@ -7,7 +7,8 @@ rate does, and the latency at 100/s and 1,000/s. Broker, database, load and stat
 Of twice that rate the broker and the load take twice as much as before, so that less of the cores is left to the
 station. What it got is told beside what was seen, and both as reports per second of the station's own CPU: there it
 must not fall behind its best. It's counted from when the station has begun to merge what waits; and best and twice take
-turns, for a machine's speed drifts.
+turns of about a second, for a machine's speed drifts by a quarter from one ten seconds to the next. Then it's offered
+twice its best for longer, and its memory is told.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from bench.wire import MqttWire
 
 OTHERS: Final = 11_500  # durable reports/s of a Node.js service with an UPDATE for each message, on two such cores
 IN_FLIGHT: Final = 2_000
-ROUNDS: Final = 3
-WARM: Final = 1.0  # seconds
+TURN: Final = 1.25  # seconds
+WARM: Final = 0.5  # seconds
 SENT_AT: Final = re.compile(rb'"t":(\d+)')
 REPORT: Final = b'"type":"device_state_changed"'
 
@@ -177,18 +178,20 @@ async def measure(station: Rig, devices: int, qos: int, seconds: float) -> dict[
         viewer.timed = False
         best, twice = Spent(station, viewer), Spent(station, viewer)
         offered = 0.0
-        await load.saturate(WARM)
-        for _ in range(ROUNDS):
+        await load.saturate(2 * WARM)
+        turns = max(1, round(3 * seconds / TURN))
+        for _ in range(turns):
             await load.settled()
             best.go_on()
-            rate = await load.saturate(seconds)
+            rate = await load.saturate(TURN)
             best.stop()
             await load.offer(2 * rate, WARM)
             twice.go_on()
-            offered += await load.offer(2 * rate, seconds) / ROUNDS
+            offered += await load.offer(2 * rate, TURN) / turns
             twice.stop()
         figures |= {"rate": best.rate, "cpu_us": best.each, "share": best.share, "offered": offered}
         figures |= {"seen_at_twice": twice.rate, "cpu_us_at_twice": twice.each, "share_at_twice": twice.share}
+        await load.offer(2 * best.rate, 2 * seconds)
         figures["rss_at_twice"] = station.megabytes()
         await load.settled()
         figures["rss_after"] = station.megabytes()

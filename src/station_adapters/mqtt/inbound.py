@@ -59,6 +59,7 @@ class Inbound:
                 room=self._room,
                 soon=asyncio.get_running_loop().call_soon,
                 on_roomy=self._roomy,
+                on_shedding=self._shedding,
                 counts=self.counts,
             )
         return self._intake
@@ -112,6 +113,9 @@ class Inbound:
 
     def _roomy(self) -> None:
         self._on_roomy()
+
+    def _shedding(self, shedding: bool) -> None:  # noqa: FBT001  # a callback's
+        self._home.journal.crowded = shedding
 
     def _room(self) -> bool:
         if self._home.journal.full:

@@ -39,7 +39,8 @@ class Intake:
     From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
     two, or could flip ahead of what the device said in between; none goes ahead of a will. Everything else keeps its
     order and its place, and reading stops when that fills the queue too. *counts* gets each report that went into
-    another, as (suffix, "superseded"). `full`: the socket should not be read.
+    another, as (suffix, "superseded"). *on_shedding* is told when this begins and when it ends. `full`: the socket
+    should not be read.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Intake:
         room: Callable[[], bool],
         soon: Callable[[Callable[[], None]], object],
         on_roomy: Callable[[], None],
+        on_shedding: Callable[[bool], None],
         counts: Counter[tuple[str, str]],
     ) -> None:
         self._handle = handle
         self._room = room
         self._soon = soon
         self._on_roomy = on_roomy
+        self._on_shedding = on_shedding
         self._counts = counts
         self._waiting: deque[Message] = deque()
         self._newest: dict[str, Message] = {}  # by external id, only while shedding
@@ -131,6 +134,7 @@ class Intake:
         self.full = len(self._waiting) >= FULL_AT or self._bytes >= BYTES
         if self._shedding and len(self._waiting) < SHED_FROM // 2:
             self._shedding = False
+            self._on_shedding(False)
             self._newest.clear()
             self._shapes.clear()
         if not self._waiting:
@@ -141,6 +145,7 @@ class Intake:
 
     def _begin_to_shed(self) -> None:
         self._shedding = True
+        self._on_shedding(True)
         self._newest = {}
         for message in self._waiting:
             self._follow(message)

@@ -2,7 +2,7 @@
 Group commit: what was applied in memory is kept in batches that form while the previous commit is in flight.
 
 One writer takes whatever has accumulated, commits it as one, tells what happened, then releases whoever waits. The
-batch sizes itself: one change when the house is quiet, hundreds under load; nobody ever waits for a timer.
+batch sizes itself: one change when the house is quiet, hundreds under load; only in overload a commit waits for more.
 """
 
 from station_core.journal.batch import Batch, Keeper

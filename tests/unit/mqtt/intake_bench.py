@@ -26,6 +26,7 @@ class Bench:
         self.turns: list[Callable[[], None]] = []
         self.room = True
         self.roomy = 0
+        self.shedding: list[bool] = []
         self.wire = Wire()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.intake = Intake(
@@ -33,6 +34,7 @@ class Bench:
             room=lambda: self.room,
             soon=self.turns.append,
             on_roomy=self.had_room,
+            on_shedding=self.shedding.append,
             counts=self.counts,
         )
 

@@ -5,64 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from station_adapters.memory.clock import settled
-from station_adapters.memory.home import MemoryPorts
-from station_adapters.mqtt import intake
-from station_adapters.mqtt.inbound import Inbound
 from station_adapters.mqtt.packets import DUP, RETAIN
 from station_core.devices.model import Status
 from station_core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import pytest
 
-    from station_core.home import Home
+    from tests.unit.mqtt.inbound_desk import Broker
 
 HANDSHAKE = b'{"type":"light","firmwareVersion":"1.0"}'
-
-
-class Wire:
-    """A connection that remembers what it acknowledged."""
-
-    def __init__(self) -> None:
-        self.acknowledged: list[int] = []
-
-    def acknowledge(self, packet_ids: list[int]) -> None:
-        self.acknowledged += packet_ids
-
-
-class Broker:
-    def __init__(self, ports: MemoryPorts, home: Home) -> None:
-        self.ports = ports
-        self.home = home
-        self.inbound = Inbound(home)
-        self.wire = Wire()
-
-    def reconnect(self, *, session_kept: bool) -> None:
-        self.inbound.lost()
-        self.wire = Wire()
-        self.inbound.connected(session_kept=session_kept, on_roomy=lambda: None)
-        self.inbound.hears()
-
-    def send(self, suffix: str, payload: bytes, packet_id: int = 0, flags: int = 0, device: str = "lamp") -> None:
-        topic = f"station/s/device/{device}/{suffix}".encode()
-        self.inbound.offer(topic, payload, packet_id, flags, self.wire)
-
-    async def feed(self) -> list[str]:
-        page = await self.ports.store.activities()
-        return [item.event_type for item in reversed(page.items)]
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[Broker]:
-    ports = MemoryPorts()
-    async with ports.running() as home:
-        await home.household.add(external_id="lamp", name="Lamp", type_id="light")
-        broker = Broker(ports, home)
-        broker.reconnect(session_kept=False)
-        yield broker
 
 
 def lamp(broker: Broker) -> Status:
@@ -230,63 +183,3 @@ async def test_what_was_read_is_drained_before_the_end(broker: Broker) -> None:
         await broker.inbound.drained()
 
     assert broker.home.household.devices()[0].state == {"n": 499}
-
-
-async def test_overload_and_rubbish_change_no_order_of_acknowledgements(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake, "SHED_FROM", 2)
-    broker.send("state", b'{"state":{"t":1}}', 1)
-    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}', 2)
-    broker.send("state", b'{"state":{"t":3}}', 3)
-    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}', 4)
-    broker.send("state", b'{"state":{"t":5}}', 5, RETAIN)
-    broker.send("state", b'{"state":{"t":6}}', 6)
-    broker.send("state", b'{"state":{"t":7}}', 7, device="+")
-    broker.send("event", b"", 8)
-    async with asyncio.timeout(10):
-        await broker.inbound.drained()
-        await broker.home.journal.drained()
-    await settled()
-
-    assert broker.inbound.counts["state", "superseded"] == 2
-    assert broker.wire.acknowledged == [1, 2, 3, 4, 5, 6, 7, 8]
-
-
-async def test_what_went_into_another_has_no_effect_when_it_comes_again(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake, "SHED_FROM", 1)
-    for n in range(1, 4):
-        broker.send("state", b'{"state":{"t":%d}}' % n, n)
-    await broker.inbound.drained()
-    broker.reconnect(session_kept=True)
-    broker.send("state", b'{"state":{"t":2}}', 2, DUP)
-    broker.send("state", b'{"state":{"t":3}}', 3, DUP)
-    await broker.inbound.drained()
-
-    assert broker.inbound.counts["state", "again"] == 2
-    assert broker.home.household.devices()[0].state == {"t": 3}
-
-
-async def test_of_each_message_it_counts_what_became_of_it_once(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake, "SHED_FROM", 2)
-    for n in range(5):
-        broker.send("state", b'{"state":{"t":%d}}' % n)
-    broker.send("state", b'{"state":{"t":"\\u0000"}}')
-    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}')
-    broker.send("heartbeat", b'{"status":"online"}')
-    broker.send("heartbeat", b'{"status":"online"}', device="stranger")
-    async with asyncio.timeout(10):
-        await broker.inbound.drained()
-
-    assert broker.inbound.counts == {
-        ("state", "accepted"): 2,
-        ("state", "superseded"): 3,
-        ("state", "malformed"): 1,
-        ("event", "accepted"): 1,
-        ("heartbeat", "accepted"): 1,
-        ("heartbeat", "unknown_device"): 1,
-    }

@@ -51,6 +51,18 @@ def test_at_the_bound_the_newest_telemetry_of_a_device_supersedes_its_waiting_on
     assert bench.counts == {("state", "superseded"): 2}
 
 
+def test_it_tells_when_it_begins_and_when_it_ends_to_shed(bench: Bench) -> None:
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    told_below = list(bench.shedding)
+    for n in (4, 5):
+        bench.offer({"t": n}, f"d{n}")
+    told_above = list(bench.shedding)
+    bench.run()
+
+    assert (told_below, told_above, bench.shedding) == ([], [True], [True, False])
+
+
 def test_a_report_in_which_a_boolean_differs_is_never_superseded(bench: Bench) -> None:
     for n in range(4):
         bench.offer({"on": False}, f"d{n}")

@@ -1,0 +1,87 @@
+"""In overload a commit waits for a batch that is worth it; at no other time for anything."""
+
+from __future__ import annotations
+
+from station_adapters.memory.clock import settled
+from station_core.journal import JOURNAL_BOUND, WEIGHT_BOUND
+from station_core.journal.writer import GATHER_FOR, GATHERED
+from tests.unit.core.shelf import Desk, Fate
+
+
+async def test_a_commit_waits_until_enough_has_gathered() -> None:
+    desk = Desk()
+    desk.journal.crowded = True
+    desk.journal.append("first")
+    async with desk.at_work() as journal:
+        for n in range(GATHERED - 2):
+            journal.append(str(n))
+        await desk.clock.advance(GATHER_FOR / 2)
+        before = list(desk.shelf.batches)
+        journal.append("last")
+        await desk.clock.advance(GATHER_FOR / 4)
+
+    assert before == []
+    assert [len(batch) for batch in desk.shelf.batches] == [GATHERED]
+
+
+async def test_what_goes_on_coming_slowly_is_committed_in_time() -> None:
+    desk = Desk()
+    desk.journal.crowded = True
+    desk.journal.append("a")
+    async with desk.at_work() as journal:
+        await desk.clock.advance(GATHER_FOR * 0.7)
+        journal.append("b")
+        before = list(desk.shelf.batches)
+        await desk.clock.advance(GATHER_FOR * 0.4)
+
+    assert (before, desk.shelf.batches) == ([], [["a", "b"]])
+
+
+async def test_when_the_crowd_is_gone_nothing_waits_for_more() -> None:
+    desk = Desk()
+    desk.journal.crowded = True
+    desk.journal.append("a")
+    async with desk.at_work() as journal:
+        await desk.clock.advance(GATHER_FOR / 5)
+        journal.crowded = False
+        await desk.clock.advance(GATHER_FOR / 5)
+
+    assert desk.shelf.batches == [["a"]]
+
+
+async def test_a_full_journal_is_committed_at_once_for_nothing_more_comes() -> None:
+    for count, weight in ((JOURNAL_BOUND // 2, 0), (1, WEIGHT_BOUND // 2)):
+        desk = Desk()
+        desk.journal.crowded = True
+        for n in range(count):
+            desk.journal.append(str(n), weight=weight)
+        async with desk.at_work():
+            await settled()
+
+        assert [len(batch) for batch in desk.shelf.batches] == [count]
+
+
+async def test_a_batch_that_failed_is_tried_again_without_gathering() -> None:
+    desk = Desk()
+    desk.shelf.fates.append(Fate.AWAY)
+    desk.journal.append("a")
+    async with desk.at_work() as journal:
+        await settled()
+        journal.crowded = True
+        journal.append("b")
+        await desk.clock.advance(0.05)
+
+    assert desk.shelf.batches[0] == ["a"]
+
+
+async def test_a_commit_that_waits_can_be_cancelled_and_the_next_run_keeps_its_batch() -> None:
+    desk = Desk()
+    desk.journal.crowded = True
+    receipt = desk.journal.append("a")
+    async with desk.at_work():
+        await settled()
+    undone = receipt.done.done()
+    async with desk.at_work():
+        await desk.clock.advance(2 * GATHER_FOR)
+
+    assert (undone, desk.shelf.batches) == (False, [["a"]])

@@ -78,3 +78,17 @@ async def test_a_session_begun_anew_is_subscribed_to_at_once(rig: MqttRig) -> No
 
     assert rig.inbound.intake.full
     assert await toggled(rig)
+
+
+async def test_a_link_that_reads_nothing_more_does_not_begin_again_when_there_is_room(rig: MqttRig) -> None:
+    await rig.overfill()
+    waiting = len(rig.inbound.intake)
+    rig.link.stop_reading()
+    rig.make_room()
+    async with asyncio.timeout(5):
+        await rig.inbound.drained()
+    sent = await toggled(rig)
+    heard = await rig.heard(1)  # by way of the broker: what was ready to be read would have been read meanwhile
+
+    assert (sent, heard) == (True, [TOGGLE])
+    assert rig.inbound.counts.total() == waiting

@@ -35,6 +35,7 @@ class MqttLink:
         self._client_id = client_id
         self._connection: Connection | None = None
         self._speaker: Connection | None = None
+        self._reader: _Reader | None = None
         self.sessions = 0
 
     async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
@@ -70,7 +71,7 @@ class MqttLink:
         ):
             inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
             why = "The station ends the connection."
-            self._connection = connection
+            self._connection, self._reader = connection, reader
             if connection.session_kept:
                 self._speaker = speaker  # in a session begun anew a command's effect would be told to nobody yet
             try:
@@ -81,7 +82,7 @@ class MqttLink:
                 why = str(error)
                 raise
             finally:
-                self._connection = self._speaker = None
+                self._connection = self._speaker = self._reader = None
                 subscribed.clear()
                 inbound.lost(why)
 
@@ -110,8 +111,8 @@ class MqttLink:
 
     def stop_reading(self) -> None:
         """Read nothing more on this connection, but go on to acknowledge and to send."""
-        if self._connection is not None:
-            self._connection.stop_reading()
+        if self._connection is not None and self._reader is not None:
+            self._reader.end(self._connection)
 
 
 async def _first_failed(*works: Coroutine[Any, Any, None]) -> None:
@@ -137,6 +138,7 @@ class _Reader:
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
         self._intake = inbound.intake
+        self._ended = False
         self.reading = asyncio.Event()
         self.reading.set()
 
@@ -147,7 +149,12 @@ class _Reader:
             self._inbound.deaf()
 
     def read_on(self, connection: Connection) -> None:
-        if not self.reading.is_set():
+        if not self.reading.is_set() and not self._ended:
             self.reading.set()
             connection.read_on()
             self._inbound.hears()
+
+    def end(self, connection: Connection) -> None:
+        """Stop reading for good."""
+        self._ended = True
+        connection.stop_reading()

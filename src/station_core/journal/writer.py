@@ -21,8 +21,8 @@ log = logging.getLogger("station.journal")
 
 BATCH_BOUND: Final = 3_000  # changes; beyond it a batch costs memory and gains no speed (bench/ingest.py)
 GATHERED: Final = 1_500  # changes for which a commit waits while `crowded`
-GATHER_FOR: Final = 0.05  # seconds that it waits at most; its changes have waited four times as long at the edge
-_LOOK_EACH: Final = 0.005  # seconds; `append` runs for each report, and has no time to tell
+LOOKS: Final = 10  # at most, meanwhile; `append` runs for each report, and has no time to tell
+LOOK_EACH: Final = 0.005  # seconds; reports have waited four times as long as all of them at the edge then
 JOURNAL_BOUND: Final = 6_000  # changes that may wait; edges take nothing more in at half of it (`full`)
 WEIGHT_BOUND: Final = 32 * 1024 * 1024  # bytes of JSON that may wait; in memory they take some times that
 PATIENCE: Final = 5.0  # seconds that a waiter gives the store
@@ -101,7 +101,7 @@ class Journal(Generic[C]):
             raise self._why("The journal is full.")
 
     def when_roomy(self, call: Callable[[], None]) -> None:
-        """Call once, after the commit by which it isn't `full` any more; asked twice, it's called once."""
+        """Call once, soon after half of what makes it `full` is free again; asked twice, it's called once."""
         self._on_room = call
 
     def append(self, change: C, delivery: Delivery | None = None, weight: int = 0) -> Batch[C]:
@@ -212,9 +212,15 @@ class Journal(Generic[C]):
 
     async def _gather(self, batch: Batch[C]) -> None:
         """Let the batch grow in overload: of each device the store is given but its last change, so it costs less."""
-        until = self._clock.monotonic() + GATHER_FOR
-        while self.crowded and len(batch.changes) < GATHERED and not self.full and self._clock.monotonic() < until:
-            await self._clock.sleep(_LOOK_EACH)
+        before = -1
+        for _ in range(LOOKS):
+            size = max(len(batch.changes), len(batch.deliveries))
+            if not self.crowded or self.full or batch is not self._waiting[-1]:
+                return  # nothing more comes, or not into this one
+            if not before < size < GATHERED:
+                return  # of a flood of rubbish nothing gets here
+            before = size
+            await self._clock.sleep(LOOK_EACH)
 
     def _halve(self, batch: Batch[C], refusal: ChangeRefused) -> None:
         """Put its halves in its place, or, of a change that stands alone, what remains: its deliveries."""
@@ -240,7 +246,7 @@ class Journal(Generic[C]):
         self.weight -= batch.weight
         if not batch.done.done():
             batch.done.set_result(None)
-        if self._on_room is not None and not self.full:
+        if self._on_room is not None and self.waiting < JOURNAL_BOUND // 4 and self.weight < WEIGHT_BOUND // 4:
             on_room, self._on_room = self._on_room, None
             on_room()
 

@@ -224,7 +224,7 @@ async def test_a_run_that_ended_amid_halving_is_taken_up_by_the_next() -> None:
         assert receipt.done.done()
 
 
-async def test_edges_stop_at_half_of_the_bound_and_are_called_when_a_commit_has_made_room() -> None:
+async def test_edges_stop_at_half_of_the_bound_and_are_called_when_half_of_that_is_free() -> None:
     desk = Desk()
     calls: list[int] = []
     for n in range(JOURNAL_BOUND // 2):
@@ -244,21 +244,6 @@ async def test_edges_stop_at_half_of_the_bound_and_are_called_when_a_commit_has_
     journal.check_room()
 
 
-async def test_edges_go_on_while_the_last_of_what_stopped_them_is_still_to_be_kept() -> None:
-    desk = Desk()
-    calls: list[int] = []
-    desk.journal.append("a")
-    async with desk.at_work() as journal:
-        await asyncio.sleep(0)
-        for n in range(JOURNAL_BOUND // 2 - 1):
-            journal.append(str(n))
-        journal.when_roomy(lambda: calls.append(journal.waiting))
-        await journal.drained()
-
-    assert [len(batch) for batch in desk.shelf.batches] == [1, JOURNAL_BOUND // 2 - 1]
-    assert calls == [JOURNAL_BOUND // 2 - 1]
-
-
 async def test_a_few_heavy_changes_fill_the_journal_too() -> None:
     desk = Desk()
     for _ in range(8):
@@ -273,8 +258,8 @@ async def test_a_few_heavy_changes_fill_the_journal_too() -> None:
     assert journal.weight == 0
 
 
-@pytest.mark.parametrize(("left", "when"), [(WEIGHT_BOUND // 2, 0), (WEIGHT_BOUND // 2 - 1, WEIGHT_BOUND // 2 - 1)])
-async def test_edges_are_called_when_the_weight_that_stopped_them_is_gone(left: int, when: int) -> None:
+@pytest.mark.parametrize(("left", "when"), [(WEIGHT_BOUND // 4, 0), (WEIGHT_BOUND // 4 - 1, WEIGHT_BOUND // 4 - 1)])
+async def test_edges_are_called_when_half_of_the_weight_that_stopped_them_is_gone(left: int, when: int) -> None:
     desk = Desk()
     calls: list[int] = []
     desk.journal.append("a", weight=WEIGHT_BOUND // 2)

@@ -69,6 +69,7 @@ class Torture:
         self._random = random.Random(seed)
         self._writing = asyncio.Event()
         self._idle: dict[str, asyncio.Event] = {}
+        self._over = False
         self._tokens: dict[str, str] = {}
         self.ledger = Ledger()
 
@@ -84,13 +85,16 @@ class Torture:
             ]
             writers.append(group.create_task(self._add_devices()))
             self._writing.set()
-            for number in range(1, rounds + 1):
-                await asyncio.sleep(self._random.uniform(0.1, 0.8))
-                await self._kill()
-                if number % check_every == 0 or number == rounds:
-                    await self._check()
-            for writer in writers:
-                writer.cancel()
+            try:
+                for number in range(1, rounds + 1):
+                    await asyncio.sleep(self._random.uniform(0.1, 0.8))
+                    await self._kill()
+                    if number % check_every == 0 or number == rounds:
+                        await self._check()
+            finally:
+                self._over = True
+                for writer in writers:
+                    writer.cancel()
         return self.ledger
 
     async def _kill(self) -> None:
@@ -155,6 +159,8 @@ class Torture:
     @asynccontextmanager
     async def _turn(self, writer: str) -> AsyncIterator[None]:
         """One record; between two of them a writer rests while the checker looks."""
+        if self._over:
+            raise asyncio.CancelledError  # said again: `asyncio.wait_for` of Python 3.11 may have forgotten it
         idle = self._idle.setdefault(writer, asyncio.Event())
         if not self._writing.is_set():
             idle.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from station_adapters.memory.clock import settled
 from station_core.journal import WEIGHT_BOUND
-from station_core.journal.writer import GATHERED, LOOK_EACH, LOOKS
+from station_core.journal.writer import BACK_OFF, GATHERED, LOOK_EACH, LOOKS
 from tests.unit.core.shelf import Desk, Fate
 
 
@@ -81,11 +81,12 @@ async def test_when_the_crowd_is_gone_nothing_waits_for_more() -> None:
     desk.journal.crowded = True
     desk.journal.append("a")
     async with desk.at_work() as journal:
-        await desk.clock.advance(2 * LOOK_EACH)
+        await settled()
+        journal.append("b")
         journal.crowded = False
-        await desk.clock.advance(2 * LOOK_EACH)
+        await desk.clock.advance(LOOK_EACH)
 
-    assert desk.shelf.batches == [["a"]]
+    assert desk.shelf.batches == [["a", "b"]]
 
 
 async def test_a_full_journal_is_committed_at_once_for_nothing_more_comes() -> None:
@@ -105,10 +106,9 @@ async def test_a_batch_that_failed_is_tried_again_without_gathering() -> None:
     async with desk.at_work() as journal:
         await settled()
         journal.crowded = True
-        journal.append("b")
-        await desk.clock.advance(0.05)
+        await desk.clock.advance(BACK_OFF[0])
 
-    assert desk.shelf.batches[0] == ["a"]
+    assert desk.shelf.batches == [["a"]]
 
 
 async def test_a_commit_that_waits_can_be_cancelled_and_the_next_run_keeps_its_batch() -> None:

@@ -6,7 +6,6 @@ PUBLISH is taken apart here, because there are tens of thousands of them a secon
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from station_core.errors import Malformed
@@ -22,8 +21,6 @@ DUP: Final = 0x08
 RETAIN: Final = 0x01
 _FLAGS: Final = DUP | RETAIN
 _EXPIRES: Final = b"\x05\x02"  # 5 bytes of properties: Message Expiry Interval and its value (MQTT 5.0 §3.3.2.3.3)
-_BEHIND: Final = bytes(3)  # so that the first five bytes of a packet can be read, be it of two
-_first_five: Final = struct.Struct("5B").unpack_from  # takes as long as to reach for two of them
 _LONGEST_LENGTH: Final = 4  # bytes of a variable byte integer (MQTT 5.0 §1.5.5)
 
 
@@ -46,27 +43,26 @@ class PacketCutter(Generic[S]):
     def feed(self, data: bytes) -> bool:
         """Take the next bytes of the stream; tell whether there were PUBLISHes among them."""
         # One function, for a call takes as long as all that is done here for a packet.
-        buffer = self._rest + data + _BEHIND
+        buffer = self._rest + data if self._rest else data
         on_publish, source = self._on_publish, self._source
         published = False
-        start, end = 0, len(buffer) - len(_BEHIND)
+        start, end = 0, len(buffer)
         while end - start >= 2:  # the shortest packet: type and length 0
-            head, length, second, third, fourth = _first_five(buffer, start)
-            if length < 0x80:
-                topic, topic_length = start + 4, second << 8 | third
-            elif second < 0x80:  # two bytes, as of nearly all
-                topic, topic_length = start + 5, third << 8 | fourth
-                length += (second << 7) - 0x80
-            else:
-                length, body = _variable(buffer, start + 1, end)
-                if body == 0:
-                    break
-                topic, topic_length = body + 2, buffer[body] << 8 | buffer[body + 1]
-            after = topic - 2 + length
+            head, length, body = buffer[start], buffer[start + 1], start + 2
+            if length & 0x80:
+                if end - start > 2 and buffer[body] < 0x80:  # two bytes, as of nearly all
+                    length += (buffer[body] << 7) - 0x80
+                    body += 1
+                else:
+                    length, body = _variable(buffer, start + 1, end)
+                    if body == 0:
+                        break
+            after = body + length
             if after > end:
                 break
             if head & 0xF0 == PUBLISH:
-                at = topic_end = topic + topic_length
+                topic = body + 2
+                at = topic_end = topic + (buffer[body] << 8 | buffer[body + 1])
                 packet_id = 0
                 if head & 0x06:
                     packet_id = buffer[at] << 8 | buffer[at + 1]
@@ -79,7 +75,7 @@ class PacketCutter(Generic[S]):
             else:
                 self._on_control(buffer[start:after])
             start = after
-        self._rest = buffer[start:end]
+        self._rest = buffer[start:]
         return published
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("station.mqtt")
 
 _ACCEPTED: Final = {suffix: (suffix, "accepted") for suffix in Suffix}
+_DROPPED: Final = "message dropped; the next ones like it are only counted"
 TOLD_OF: Final = 10_000  # pairs of device and kind that were logged; beyond, rejections are only counted
 
 
@@ -132,10 +133,12 @@ class Inbound:
         else:
             try:
                 receipt = self._handlers[route.suffix](message, delivery)
-            except DeviceUnknown:
-                self._reject(route.suffix, "unknown_device", route.external_id, DeviceUnknown.fact)
-            except Malformed as error:
-                self._reject(route.suffix, "malformed", route.external_id, str(error))
+            except (DeviceUnknown, Malformed) as error:
+                outcome = "unknown_device" if isinstance(error, DeviceUnknown) else "malformed"
+                self._reject(route.suffix, outcome, route.external_id, str(error))
+            except Exception:  # a bug in one message must not stop the others; it's logged whole
+                if self._counted(route.suffix, "failed", route.external_id):
+                    log.exception(_DROPPED, extra={"external_id": route.external_id, "suffix": route.suffix})
             else:
                 self.counts[_ACCEPTED[route.suffix]] += 1
         if receipt is not None and message.superseded is not None:
@@ -188,15 +191,18 @@ class Inbound:
         receipt.done.add_done_callback(partial(_kept, came_by, packet_ids))
 
     def _reject(self, suffix: str, outcome: str, external_id: str, why: str) -> None:
+        if self._counted(suffix, outcome, external_id):
+            told = {"external_id": external_id, "suffix": suffix, "outcome": outcome, "reason": why}
+            log.warning(_DROPPED, extra=told)
+
+    def _counted(self, suffix: str, outcome: str, external_id: str) -> bool:
+        """Whether it's the first such one, to be logged."""
         self.counts[suffix, outcome] += 1
         about = (external_id, f"{suffix} {outcome}")
         if about in self._told or len(self._told) >= TOLD_OF:
-            return
+            return False
         self._told.add(about)
-        log.warning(
-            "message dropped; the next ones like it are only counted",
-            extra={"external_id": external_id, "suffix": suffix, "outcome": outcome, "reason": why},
-        )
+        return True
 
 
 def _nobody_waits() -> None:

@@ -122,6 +122,26 @@ async def test_the_next_message_after_rubbish_is_handled(broker: Broker) -> None
     assert broker.home.household.devices()[0].state == {"on": False}
 
 
+async def test_a_bug_in_handling_a_message_costs_that_one_alone_and_is_logged_whole(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    for packet_id in (1, 2):
+        broker.send("state", b'{"state":{"on":true}}', packet_id)
+    broker.send("event", b"{", 3)
+    with monkeypatch.context() as broken:
+        broken.setattr(broker.ports.clock, "now", lambda: 1 / 0)
+        await settled(1)
+    broker.send("state", b'{"state":{"on":false}}', 4)
+    await settled()
+
+    assert broker.inbound.counts["state", "failed"] == 2
+    assert broker.inbound.counts["event", "malformed"] == 1
+    assert broker.wire.acknowledged == [1, 2, 3, 4]
+    assert broker.home.household.devices()[0].state == {"on": False}
+    assert ["ZeroDivisionError" in record.exc_text for record in caplog.records if record.exc_text] == [True]
+
+
 async def test_a_stranger_s_handshake_is_answered_on_the_store_s_word_alone(broker: Broker) -> None:
     broker.send("handshake", HANDSHAKE, device="stranger")
     broker.send("state", b'{"state":{}}', device="stranger")

@@ -5,6 +5,13 @@ from typing import Final, Protocol
 
 RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """A wall clock that shows an earlier time is wrong: this program didn't exist then."""
+OUTLIVED: Final = datetime(2046, 1, 1, tzinfo=UTC)
+"""One that shows this or a later time is wrong too: no release runs in a home for twenty years."""
+
+
+def is_plausible(instant: datetime) -> bool:
+    """Whether a clock may show it."""
+    return RELEASED <= instant < OUTLIVED
 
 
 class Clock(Protocol):
@@ -28,13 +35,15 @@ class SteadyTime:
     The time by which things expire: it starts where the wall clock stands and then goes on with the monotonic one.
 
     So no jump of the wall clock ends or revives anything, be it 56 years on a box that starts in 1970 and then finds
-    the network, or an hour back. After a restart the wall clock's word counts again, but never below what is known.
+    the network, or an hour back. After a restart the wall clock's word counts again, if it's plausible, but never below
+    what is known.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._began = clock.monotonic()
-        self._start = max(clock.now(), RELEASED)
+        shown = clock.now()
+        self._start = shown if is_plausible(shown) else RELEASED
 
     def now(self) -> datetime:
         """Aware, UTC; never goes back."""

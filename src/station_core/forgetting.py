@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from station_core.clock import RELEASED
+from station_core.clock import RELEASED, is_plausible
 from station_core.errors import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Forgetting:
     """
     What is perishable goes when its time is over: activities after 30 days, records of the audit after 180.
 
-    What is gone is gone, so it's done only while the wall clock is known to be right: it shows a time after `RELEASED`,
-    and for an hour it has gone as evenly as the monotonic clock.
+    What is gone is gone, so it's done only while the wall clock is known to be right: what it shows is
+    plausible, and for an hour it has gone as evenly as the monotonic clock.
     """
 
     def __init__(self, *, perishables: Sequence[Perishable], clock: Clock) -> None:
@@ -77,4 +77,4 @@ class Forgetting:
         if abs(offset - self._offset) > JUMP:
             self._even_since = monotonic
         self._offset = offset
-        return now >= RELEASED and monotonic - self._even_since >= EVEN_FOR
+        return is_plausible(now) and monotonic - self._even_since >= EVEN_FOR

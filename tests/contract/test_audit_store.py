@@ -16,7 +16,7 @@ from station_core.audit.model import (
     Subject,
     SubjectKind,
 )
-from station_core.clock import RELEASED
+from station_core.clock import OUTLIVED, RELEASED
 from station_core.errors import (
     Malformed,
     StoreUnavailable,
@@ -24,6 +24,8 @@ from station_core.errors import (
 from tests.contract.told import NOON
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.contract.rigs import StoreRig
 from tests.contract.deeds import deed, recorded
 
@@ -106,8 +108,8 @@ async def test_what_is_old_is_forgotten_oldest_first_a_bounded_number_at_a_time(
     assert [one.at for one in await recorded(stores)] == [times[3]]
 
 
-async def test_what_a_wrong_clock_dated_goes_with_what_came_after_it(stores: StoreRig) -> None:
-    undated = RELEASED - timedelta(days=9_000)
+@pytest.mark.parametrize("undated", [RELEASED - timedelta(days=9_000), OUTLIVED], ids=["behind", "ahead"])
+async def test_what_a_wrong_clock_dated_goes_with_what_came_after_it(stores: StoreRig, undated: datetime) -> None:
     await stores.audit.keep([deed(at=at) for at in (undated, NOON, undated)])
     await stores.audit.forget_records(before=NOON, limit=10)
     before = await recorded(stores)

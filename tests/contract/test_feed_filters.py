@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from station_core.clock import RELEASED
+from station_core.clock import OUTLIVED, RELEASED
 from station_core.devices.activity import EVERYTHING, ActivityFilter
 from station_core.errors import StoreUnavailable
 from tests.contract.told import NOON, added, batch, goes, reports, tells
@@ -84,9 +84,9 @@ async def test_the_oldest_are_forgotten_first_so_many_at_a_time(stores: StoreRig
     assert await shown(stores) == [4, 0]
 
 
-async def test_what_a_wrong_clock_dated_goes_with_what_came_after_it(stores: StoreRig) -> None:
+@pytest.mark.parametrize("wrong", [datetime(1970, 1, 1, tzinfo=UTC), OUTLIVED], ids=["behind", "ahead"])
+async def test_what_a_wrong_clock_dated_goes_with_what_came_after_it(stores: StoreRig, wrong: datetime) -> None:
     lamp = await added(stores.devices)
-    wrong = datetime(1970, 1, 1, tzinfo=UTC)
     old, fresh = RELEASED, NOON
     told = [at(lamp, when, n) for n, when in enumerate((wrong, old, wrong, fresh, wrong))]
     await stores.devices.commit(batch(1, *told))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from station_core.clock import RELEASED
+from station_core.clock import RELEASED, is_plausible
 from station_core.pages import number_in
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Chronicle(Generic[T]):
         doomed = sorted((n for n in at if RELEASED <= at[n] < before), key=at.__getitem__)[:limit]
         if doomed:
             last = max(doomed)
-            doomed += [n for n in at if n < last and at[n] < RELEASED][:limit]
+            doomed += [n for n in at if n < last and not is_plausible(at[n])][:limit]
         for number in doomed:
             del self._items[number]
         return len(doomed)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
-from station_core.clock import RELEASED
+from station_core.clock import OUTLIVED, RELEASED
 from station_core.pages import number_in
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Chronicle:
         def forget(connection: Connection) -> int:
             doomed = connection.scalars(expired).all()
             if doomed:
-                undated = select(seq).where(at < RELEASED, seq < max(doomed)).limit(limit)
+                undated = select(seq).where(or_(at < RELEASED, at >= OUTLIVED), seq < max(doomed)).limit(limit)
                 doomed = [*doomed, *connection.scalars(undated).all()]
                 connection.execute(delete(self._table).where(seq.in_(doomed)))
             return len(doomed)

@@ -14,7 +14,7 @@ import msgspec
 from station_adapters.sql.migrations import current, revisions
 from station_app.orders.order import Order
 from station_app.settings import BleTransport
-from station_core.clock import RELEASED
+from station_core.clock import is_plausible
 from station_core.errors import ClaimSealed, NotFound, StationError
 from station_core.health import BLE, MQTT
 
@@ -29,7 +29,6 @@ ASKED_WITHIN: Final = 5.0  # seconds
 TIGHT: Final = 512 * 2**20  # bytes of free disk; below, it's a warning
 FULL: Final = 64 * 2**20  # bytes; below, it has failed
 SECRETS: Final = ("jwt_secret", "agent_token", "broker", "sealing")  # in the data folder
-PLAUSIBLE_YEARS: Final = 20  # that a program of one release is expected to run
 RADIOS: Final = Path("/sys/class/bluetooth")
 CLOUD: Final = "cloud"
 UNSEAL: Final = "Put the file back and restart, or give the claim up: station claim --again"
@@ -158,7 +157,7 @@ class Doctor:
 
     async def _clock(self) -> Finding:
         now = self._home.clock.now()
-        if now < RELEASED or now.year > RELEASED.year + PLAUSIBLE_YEARS:
+        if not is_plausible(now):
             return Finding(State.FAIL, f"The clock says {now:%Y-%m-%d}.", "Set it: timedatectl set-ntp true")
         return Finding(State.OK, f"The clock says {now:%Y-%m-%d %H:%M} UTC.")
 

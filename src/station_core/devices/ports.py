@@ -119,7 +119,7 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
         """
         Forget at most *limit* of those dated between `RELEASED` and *before*, oldest first, and return how many.
 
-        What was dated before `RELEASED` (by a clock that was wrong) goes with the first of these that came after it.
+        What has no plausible date (by a clock that was wrong) goes with the first of these that came after it.
         """
         ...
 

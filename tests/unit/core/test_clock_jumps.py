@@ -10,7 +10,7 @@ import pytest
 from station_adapters.memory.clock import MemoryClock
 from station_adapters.memory.home import MemoryPorts
 from station_core.audit.model import SYSTEM
-from station_core.clock import RELEASED, SteadyTime
+from station_core.clock import OUTLIVED, RELEASED, SteadyTime
 from station_core.devices.model import Introduction, Status
 from station_core.errors import StoreUnavailable, Unauthenticated
 from station_core.identity.access import ACCESS_FOR
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PRESENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AHEAD = datetime(2099, 5, 5, tzinfo=UTC)
 JUMPS = {
     "the network says it's 56 years later": (EPOCH, PRESENT),
     "an hour back": (PRESENT, PRESENT - timedelta(hours=1)),
     "a day on": (PRESENT, PRESENT + timedelta(days=1)),
     "back to 1970": (PRESENT, EPOCH),
+    "the network says it's 72 years earlier": (AHEAD, PRESENT),
 }
 
 
@@ -89,15 +91,18 @@ async def test_the_journal_asks_the_store_again_in_time(jump: tuple[datetime, da
         assert receipt.done.done()
 
 
-async def test_a_box_that_starts_with_an_old_clock_logs_nobody_out(jump: tuple[datetime, datetime]) -> None:
+@pytest.mark.parametrize("wrong", [EPOCH, AHEAD, PRESENT - timedelta(hours=1)], ids=str)
+async def test_a_box_that_starts_with_a_wrong_clock_logs_nobody_out(wrong: datetime) -> None:
     ports = ports_at(PRESENT)
     async with ports.running() as home:
         login = await home.access.register(email="me@example.org", password="correct horse")
-    ports.clock.wall = min(jump)
+    ports.clock.wall = wrong
     async with ports.running() as home:
         home.access.verify(login.access_token)
         fresh = await home.access.refresh(login.refresh_token)
-        ports.clock.wall = max(jump)
+    ports.clock.wall = PRESENT
+    async with ports.running() as home:
+        fresh = await home.access.refresh(fresh.refresh_token)
 
         assert home.access.holds(home.access.verify(fresh.access_token))
 
@@ -113,8 +118,9 @@ async def test_who_joins_a_fresh_box_after_it_was_told_the_time_stays_logged_in_
         assert home.access.holds(home.access.verify(fresh.access_token))
 
 
-def test_steady_time_never_goes_back_and_never_jumps() -> None:
-    clock = MemoryClock(EPOCH)
+@pytest.mark.parametrize("wrong", [EPOCH, AHEAD, OUTLIVED], ids=str)
+def test_steady_time_never_goes_back_and_never_jumps(wrong: datetime) -> None:
+    clock = MemoryClock(wrong)
     time = SteadyTime(clock)
     began = time.now()
     clock.wall = PRESENT

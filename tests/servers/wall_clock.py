@@ -1,0 +1,45 @@
+"""A wall clock that jumps, for a process that believes it: libfaketime, Debian's package."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+LIBRARIES: Final = "*/faketime/libfaketime.so.1"
+
+
+class WallClock:
+    """What the processes with this `environment` take for the time; their monotonic clock is the machine's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "wall-clock"
+        self.jump_to(0)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """For a process to be started with; raise `RuntimeError` where libfaketime isn't installed."""
+        library = next(Path("/usr/lib").glob(LIBRARIES), None)
+        if library is None:
+            raise RuntimeError("libfaketime is missing: make setup")
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def show(self, instant: datetime) -> None:
+        """Go on from this time."""
+        self.jump_to(instant.timestamp() - time.time())
+
+    def jump_to(self, offset: float) -> None:
+        """Show so many seconds more than the machine's clock."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{offset:+.0f}\n")
+        fresh.replace(self._file)

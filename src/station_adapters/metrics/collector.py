@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import platform
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -52,5 +53,6 @@ class StationCollector(Collector):
             families.of_the_journal(self._home),
             families.of_the_wires(self._home, self._inlet, self._link, self._live),
             families.of_http(self._answers),
+            families.of_the_loop(len(asyncio.all_tasks())),
             () if self.size is None else families.of_the_database(self.size),
         )

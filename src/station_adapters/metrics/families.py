@@ -92,6 +92,11 @@ def of_the_database(size: int) -> Iterator[Metric]:
     yield _gauge("station_database_size_bytes", "Size of the database.", size)
 
 
+def of_the_loop(tasks: int) -> Iterator[Metric]:
+    """What is under way."""
+    yield _gauge("station_tasks", "Tasks of the event loop.", tasks)
+
+
 def of_the_build(version: str, python: str) -> Iterator[Metric]:
     """Which station it is."""
     family = GaugeMetricFamily("station_build_info", "Which station it is.", labels=["version", "python"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ async def test_all_that_is_promised_is_there(rig: MetricsRig) -> None:
         "station_part_up",
         "station_ready",
         "station_shed",
+        "station_tasks",
         "station_worker_restarts",
     }
     assert {"process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds", "python_info"} <= set(families)
@@ -127,6 +129,16 @@ async def test_the_figures_are_those_of_what_happened(rig: MetricsRig) -> None:
     assert await rig.value("station_ready") == 1
     assert await rig.value("station_part_up", part="mqtt") == 1
     assert await rig.value("station_journal_changes") == 0
+
+
+async def test_what_overload_shed_is_told_by_its_class_and_so_are_tasks(rig: MetricsRig) -> None:
+    rig.inbound.counts["state", "superseded"] += 3
+    rig.inbound.counts["state", "accepted"] += 5
+    rig.home.commands.unkept += 2
+
+    assert await rig.value("station_shed_total", **{"class": "telemetry"}) == 3
+    assert await rig.value("station_shed_total", **{"class": "activity"}) == 2
+    assert await rig.value("station_tasks") == len(asyncio.all_tasks())
 
 
 async def test_deeds_that_are_not_recorded_are_counted(rig: MetricsRig) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.servers.postgres import Postgres
 
 RECOVERED_WITHIN: Final = 10.0  # seconds from the database's return
+CHUNK: Final = 500  # messages under way at once
 
 
 class Writer:
@@ -37,6 +38,20 @@ class Writer:
                 told = {"event": "user_event", "data": {"action": "press", "n": self.sent}}
                 await client.publish(topic, json.dumps(told), qos=1)
                 self.sent += 1
+
+    async def go_on(self, enough: asyncio.Event) -> None:
+        """Tell without a pause."""
+        while not enough.is_set():
+            await self.tell(50)
+
+    async def flood(self, count: int) -> None:
+        """Tell so many as fast as the broker takes them, in order."""
+        topic = f"station/{STATION_ID}/device/lamp/event"
+        async with aiomqtt.Client(self._broker.host, self._broker.port, max_concurrent_outgoing_calls=CHUNK) as client:
+            for first in range(self.sent, self.sent + count, CHUNK):
+                told = [{"event": "user_event", "data": {"action": "press", "n": first + n}} for n in range(CHUNK)]
+                await asyncio.gather(*(client.publish(topic, json.dumps(one), qos=1) for one in told))
+        self.sent += count
 
     async def listen(self, ready: asyncio.Event) -> None:
         async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
@@ -75,3 +90,11 @@ async def kept(station: StationProcess, device_id: str, count: int, within: floa
 async def ready(station: StationProcess) -> dict[str, Any]:
     answer = await station.call("GET", "/health/ready")
     return {"http": answer.status_code, **answer.json()}
+
+
+async def recovered(station: StationProcess, device_id: str, count: int, within: float = RECOVERED_WITHIN) -> None:
+    """Return when the station is ready and all that was told is kept, soon after its database's return."""
+    async with asyncio.timeout(within):
+        while (await ready(station))["http"] != 200:
+            await asyncio.sleep(0.1)
+        await kept(station, device_id, count)

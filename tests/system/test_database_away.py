@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import httpx
 import pytest
 
+from station_adapters.mqtt.intake import FULL_AT
+from station_core.journal import JOURNAL_BOUND
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import Postgres
 from tests.system.living import StationProcess
-from tests.system.telling import RECOVERED_WITHIN, kept, living, numbers, ready
+from tests.system.telling import RECOVERED_WITHIN, kept, living, numbers, ready, recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
+WAITING: Final = re.compile(r"^station_(?:intake_messages|journal_changes) (\d+)", re.MULTILINE)
 LOCK_HOLDERS: Final = "FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
 
@@ -79,19 +83,21 @@ async def test_a_station_without_its_database_ends_cleanly_too(tmp_path: Path, s
     assert code == 0
 
 
-@pytest.mark.parametrize("away", ["stopped", "stalled"])
+@pytest.mark.parametrize(("away", "seconds"), [("stopped", 10.0), ("stalled", 5.0)])
 async def test_while_the_database_is_away_memory_serves_and_nothing_is_lost(
-    tmp_path: Path, server: Postgres, away: str
+    tmp_path: Path, server: Postgres, away: str, seconds: float
 ) -> None:
     async with living(tmp_path, server) as (station, writer, lamp), asyncio.TaskGroup() as group:
         listening = asyncio.Event()
         hearing = group.create_task(writer.listen(listening))
         await listening.wait()
+        enough = asyncio.Event()
+        telling = group.create_task(writer.go_on(enough))
+        over = asyncio.get_running_loop().time() + seconds
         if away == "stopped":
             await server.stop()
         else:
             server.pause()
-        await writer.tell(200)
         async with asyncio.timeout(20):
             while (await ready(station))["http"] == 200:
                 await asyncio.sleep(0.1)
@@ -99,14 +105,14 @@ async def test_while_the_database_is_away_memory_serves_and_nothing_is_lost(
         sent = await station.call("POST", f"/api/devices/{lamp}/command", json={"action": "toggle"})
         refused = await station.call("POST", "/api/devices", json={"externalId": "x", "name": "X", "type": "pir"})
         told = await ready(station)
+        await asyncio.sleep(max(0.0, over - asyncio.get_running_loop().time()))  # so long is it away
         if away == "stopped":
             await server.start()
         else:
             server.resume()
-        await kept(station, lamp, 201, RECOVERED_WITHIN)
-        async with asyncio.timeout(RECOVERED_WITHIN):
-            while (await ready(station))["http"] != 200:
-                await asyncio.sleep(0.1)
+        enough.set()
+        await telling
+        await recovered(station, lamp, writer.sent)
         again = await station.call("POST", "/api/devices", json={"externalId": "x", "name": "X", "type": "pir"})
         order = await numbers(station, lamp)
         hearing.cancel()
@@ -118,7 +124,29 @@ async def test_while_the_database_is_away_memory_serves_and_nothing_is_lost(
     assert "retry-after" in refused.headers
     assert (told["http"], told["parts"]["store"]["up"]) == (503, False)
     assert again.status_code == 201
-    assert order == list(range(201))
+    assert writer.sent > 500
+    assert order == list(range(writer.sent))
+
+
+async def test_what_finds_no_room_meanwhile_waits_in_the_broker_though_the_station_is_killed(
+    tmp_path: Path, server: Postgres
+) -> None:
+    async with living(tmp_path, server) as (station, writer, lamp):
+        await server.stop()
+        await writer.flood(FULL_AT + JOURNAL_BOUND)
+        waiting = 0
+        async with asyncio.timeout(20):
+            while waiting < FULL_AT + JOURNAL_BOUND // 2:
+                waiting = sum(map(int, WAITING.findall(await station.figures())))
+        await station.kill()
+        await station.start(healthy=False)
+        await server.start()
+        await station.healthy()
+        await recovered(station, lamp, writer.sent, 30)
+        order = await numbers(station, lamp)
+
+    assert waiting < writer.sent
+    assert order == list(range(writer.sent))
 
 
 async def test_a_database_whose_lock_is_back_but_that_takes_nothing_is_not_told_as_up(

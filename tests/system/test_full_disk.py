@@ -16,7 +16,7 @@ from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import Postgres
 from tests.servers.small_disk import fill, make_room, mounted, small_disk
 from tests.system.living import station_in
-from tests.system.telling import RECOVERED_WITHIN, Writer, kept, living, numbers, ready
+from tests.system.telling import Writer, living, numbers, ready, recovered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +63,7 @@ class Household:
 
     async def up(self) -> None:
         """Return when all that was told is kept and the station is ready, soon after its database's return."""
-        async with asyncio.timeout(RECOVERED_WITHIN):
-            while (await ready(self.station))["http"] != 200:
-                await asyncio.sleep(0.1)
-            await kept(self.station, self.lamp, self.writer.sent)
+        await recovered(self.station, self.lamp, self.writer.sent)
 
     async def devices(self) -> list[str]:
         return sorted(device["externalId"] for device in (await self.station.call("GET", "/api/devices")).json())

@@ -10,10 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from station_adapters.sql.engine import open_database
 from station_adapters.sql.migrations import upgrade
+from station_adapters.sql.postgres import PostgresDatabase
 from station_core.errors import SettingInvalid, StoreUnavailable
 from tests.contract.told import NOON, added, batch, kept, reports
 from tests.servers.postgres import Postgres
@@ -125,6 +126,24 @@ async def test_what_sqlite_committed_is_in_the_file_when_it_is_closed(sqlite_sto
 
         assert (journal_mode, names.fetchall()) == (("wal",), [("Lamp",)])
     other.close()
+
+
+async def test_what_sqlite_committed_is_on_the_disk(sqlite_stores: SqliteStores) -> None:
+    asked = ("journal_mode", "synchronous")
+    found = await sqlite_stores.database.run(lambda c: [c.scalar(text(f"PRAGMA {name}")) for name in asked])
+
+    assert found == ["wal", 2]  # FULL: the log is synced by each commit (https://sqlite.org/pragma.html)
+
+
+async def test_what_postgres_committed_is_on_the_disk_whatever_else_its_server_is_told() -> None:
+    async with Postgres("fsync=off", "synchronous_commit=off") as server:
+        database = PostgresDatabase(make_url(await server.fresh_database()))
+        asked = "SHOW synchronous_commit"
+        by_the_journal = await database.statement(asked)
+        pooled = await database.run(lambda connection: connection.scalar(text(asked)))
+        await database.close()
+
+    assert (by_the_journal[0], pooled) == ("on", "on")
 
 
 async def test_who_looks_into_a_sqlite_file_beside_the_station_takes_nothing_of_what_comes(tmp_path: Path) -> None:

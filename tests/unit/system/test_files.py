@@ -64,6 +64,23 @@ class TestWriteAtomically:
 
         assert (folder / "large").read_bytes() == content
 
+    def test_the_content_is_on_the_disk_before_its_name_is_and_then_the_name_too(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (folder / "file").write_bytes(b"old")
+        really, seen = os.fsync, []
+
+        def fsync(descriptor: int) -> None:
+            synced = Path(f"/proc/self/fd/{descriptor}").readlink()
+            content = synced.read_bytes() if synced.is_file() else synced
+            seen.append((content, (folder / "file").read_bytes()))
+            really(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        write_atomically(folder / "file", b"new")
+
+        assert seen == [(b"new", b"old"), (folder, b"new")]
+
     def test_when_it_fails_the_file_is_as_it_was_and_nothing_lies_about(self, folder: Path) -> None:
         (folder / "taken").mkdir()
         (folder / "taken" / "child").write_bytes(b"")

@@ -152,6 +152,13 @@ class MqttRig:
         assert self._run is not None
         await asyncio.wait_for(asyncio.wait([self._run]), 5)
 
+    async def falls_silent(self) -> None:
+        """Let nothing that the broker says come through; return when the link has noticed."""
+        self._proxy.down.swallowing = True
+        assert self._run is not None
+        async with asyncio.timeout(15):
+            await asyncio.wait([self._run])
+
     async def overfill(self) -> None:
         """Let nobody have room, and devices say more at QoS 1 than is taken in; the broker holds the rest."""
         self._home.journal.waiting = JOURNAL_BOUND

@@ -36,6 +36,13 @@ async def toggled(rig: MqttRig) -> bool:
     return True
 
 
+async def speaks(rig: MqttRig) -> None:
+    """Return when a command has gone out."""
+    async with asyncio.timeout(5):
+        while not await toggled(rig):  # noqa: ASYNC110  # the link tells of nothing: it's asked
+            await asyncio.sleep(0)
+
+
 async def test_commands_go_out_and_the_connection_stays_until_there_is_room_to_hear(
     rig: MqttRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,9 +61,7 @@ async def test_commands_go_out_and_the_connection_stays_until_there_is_room_to_h
     monkeypatch.setattr(client, "CONNECT_WITHIN", 0.5)
     monkeypatch.setattr(Connection, "subscribe", watched)
     rig.begin()
-    async with asyncio.timeout(5):
-        while not await toggled(rig):  # noqa: ASYNC110  # the link tells of nothing: it's asked
-            await asyncio.sleep(0)
+    await speaks(rig)
     heard = await rig.heard(1)
     await until(lambda: unanswered)
     again = await toggled(rig)
@@ -67,6 +72,20 @@ async def test_commands_go_out_and_the_connection_stays_until_there_is_room_to_h
     assert again
     assert len(unanswered) == 1
     assert rig.link._connection is unanswered[0]
+
+
+async def test_a_broker_that_falls_silent_is_found_although_what_devices_say_is_not_read(
+    rig: MqttRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.overfill()
+    await rig.cut()
+    monkeypatch.setattr(client, "KEEP_ALIVE", 2)
+    rig.begin()
+    await speaks(rig)
+    await rig.falls_silent()
+
+    assert rig.inbound.intake.full
+    assert not await toggled(rig)
 
 
 async def test_a_session_begun_anew_is_subscribed_to_at_once(rig: MqttRig) -> None:

@@ -6,14 +6,12 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Self
 
 End = Literal["client", "upstream"]
-
 CHUNK: Final = 65_536  # bytes read at once
 UNDER_WAY: Final = 1024 * 1024  # bytes that one direction of a connection holds; beyond that it reads no more
 RST_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
@@ -22,12 +20,10 @@ RST_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 @dataclass(slots=True)
 class Flow:
     """
-    One direction of every connection.
-
-    *latency* delays each byte by so many seconds, *bandwidth* lets so many bytes a second pass, *slices* makes writes
-    of so many bytes, *stalled* holds everything back until it's unset (a partition that heals), *swallowing* takes
-    bytes and the end of the stream and passes neither on. *taken* and *passed* count bytes; a connection breaks when
-    *breaks_at* of them have passed.
+    One direction of every connection: *latency* delays each byte by so many seconds, *bandwidth* lets so many bytes a
+    second pass, *slices* makes writes of so many bytes, *stalled* holds everything back until it's unset (a partition
+    that heals), *swallowing* takes bytes and the end of the stream and passes neither on. *taken* and *passed* count
+    bytes; a connection breaks when *breaks_at* of them have passed.
     """
 
     latency: float = 0.0
@@ -42,10 +38,8 @@ class Flow:
 
 class FaultProxy:
     """
-    Between clients and *host*:*port*; listens on `port` of the loopback while entered.
-
-    `up` is what goes to the upstream, `down` what comes from it. `accepted` counts the connections so far, `open` those
-    that are there now.
+    Between clients and *host*:*port*; listens on `port` of the loopback while entered. `up` is what goes to the
+    upstream, `down` what comes from it; `accepted` counts the connections so far, `open` those that are there now.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -55,13 +49,11 @@ class FaultProxy:
         self.accepted = self.open = 0
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._group = asyncio.TaskGroup()
-        self._keeper: asyncio.Task[None]
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        # A task of its own: a fixture's two halves run in different tasks, which a TaskGroup wouldn't bear.
         entered = asyncio.Event()
-        self._keeper = asyncio.create_task(self._keep(entered))
+        self._keeper = asyncio.create_task(self._keep(entered))  # a TaskGroup ends in the task that began it
         await entered.wait()
         self.accept()
         return self
@@ -75,8 +67,7 @@ class FaultProxy:
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         self._listening = self._group.create_task(self._listen(listener))
-        # Here, for the task may be cancelled before it has begun.
-        self._listening.add_done_callback(lambda _: listener.close())
+        self._listening.add_done_callback(lambda _: listener.close())  # the task may be cancelled before it has begun
 
     async def refuse(self) -> None:
         """Close the listener: who connects is refused, until `accept`. Connections that are there stay."""
@@ -188,8 +179,7 @@ class _Pipe:
 
     async def deliver(self, piece: bytes) -> None:
         flow = self.flow
-        if flow.breaks_at is not None:
-            piece = piece[: max(0, flow.breaks_at - flow.passed)]
+        piece = piece if flow.breaks_at is None else piece[: max(0, flow.breaks_at - flow.passed)]
         await asyncio.get_running_loop().sock_sendall(self.sink, piece)
         flow.passed += len(piece)
         if flow.breaks_at is not None and flow.passed >= flow.breaks_at:

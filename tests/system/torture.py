@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import tempfile
@@ -37,7 +38,9 @@ MQTT_WRITERS: Final = 3
 HTTP_WRITERS: Final = 2
 READY_WITHIN: Final = 5.0  # seconds, without help
 SETTLED_WITHIN: Final = 30.0
-QUERY: Final = "SELECT payload FROM device_events WHERE event_type = 'event_received'"
+WRITERS: Final = [f"w{n}" for n in range(MQTT_WRITERS + HTTP_WRITERS)]
+RECORDS: Final = "SELECT payload FROM device_events WHERE event_type = 'event_received'"
+STATES: Final = "SELECT external_id, last_known_state FROM devices"
 
 Record = tuple[str, int]
 """Writer and number."""
@@ -45,20 +48,31 @@ Record = tuple[str, int]
 
 @dataclass
 class Ledger:
-    """What was acknowledged to the writers, and what became of it."""
+    """What was acknowledged to the writers, and what became of it; `states` is the number that each reported last."""
 
     acknowledged: set[Record] = field(default_factory=set)
+    states: dict[str, int] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     kills: Counter[str] = field(default_factory=Counter)
     slowest_ready: float = 0.0
 
-    def check(self, kept: Counter[Record], devices: set[str]) -> None:
-        """Raise `AssertionError` unless all that was acknowledged is kept once."""
+    def is_in(self, kept: Counter[Record], states: dict[str, int]) -> bool:
+        """Whether all that was acknowledged is there."""
+        return self.acknowledged <= set(kept) and all(states[writer] >= n for writer, n in self.states.items())
+
+    def check(self, kept: Counter[Record], states: dict[str, int]) -> None:
+        """Raise `AssertionError` unless all that was acknowledged is kept once, and everybody had something to keep."""
         lost = [record for record in self.acknowledged if record not in kept]
         assert not lost, f"{len(lost)} acknowledged records lost, such as {sorted(lost)[:5]}"
         doubled = [record for record, times in kept.items() if times > 1]
         assert not doubled, f"{len(doubled)} records applied twice, such as {sorted(doubled)[:5]}"
-        assert self.devices <= devices, f"added devices lost: {self.devices - devices}"
+        stale = [writer for writer, n in self.states.items() if states[writer] < n]
+        assert not stale, f"acknowledged states lost of {stale}"
+        assert self.devices <= set(states), f"added devices lost: {self.devices - set(states)}"
+        silent = set(WRITERS) - {writer for writer, _ in self.acknowledged}
+        assert not silent, f"nothing was ever acknowledged to {silent}"
+        assert len(self.states) == MQTT_WRITERS
+        assert self.devices
 
 
 class Torture:
@@ -75,14 +89,11 @@ class Torture:
 
     async def run(self, rounds: int, *, check_every: int = 20) -> Ledger:
         """Kill so many times; raise `AssertionError` at the first record that was lost or doubled."""
-        for n in range(MQTT_WRITERS + HTTP_WRITERS):
-            added = await self._station.add(f"w{n}", "switch-pir")
-            self._tokens[f"w{n}"] = added["deviceToken"]
+        for writer in WRITERS:
+            self._tokens[writer] = (await self._station.add(writer, "switch-pir"))["deviceToken"]
         async with asyncio.TaskGroup() as group:
-            writers = [group.create_task(self._write_mqtt(f"w{n}")) for n in range(MQTT_WRITERS)]
-            writers += [
-                group.create_task(self._write_http(f"w{n}")) for n in range(MQTT_WRITERS, MQTT_WRITERS + HTTP_WRITERS)
-            ]
+            writers = [group.create_task(self._write_mqtt(writer)) for writer in WRITERS[:MQTT_WRITERS]]
+            writers += [group.create_task(self._write_http(writer)) for writer in WRITERS[MQTT_WRITERS:]]
             writers.append(group.create_task(self._add_devices()))
             self._writing.set()
             try:
@@ -93,12 +104,14 @@ class Torture:
                         await self._check()
             finally:
                 self._over = True
-                for writer in writers:
-                    writer.cancel()
+                for task in writers:
+                    task.cancel()
         return self.ledger
 
     async def _kill(self) -> None:
-        victims = self._random.choice(["station", "station", "database", "both"] if self._postgres else ["station"])
+        choice = ["station", "database", "both", "station"] if self._postgres else ["station"]
+        number = self.ledger.kills.total()
+        victims = choice[number] if number < len(choice) else self._random.choice(choice)
         self.ledger.kills[victims] += 1
         if self._postgres is not None and victims != "station":
             await self._postgres.kill()
@@ -126,8 +139,13 @@ class Torture:
                 await asyncio.sleep(0.02)
 
     def _integrity(self) -> None:
-        with contextlib.closing(sqlite3.connect(self._station.folder / "data" / "station.db")) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        # Of a copy: who opens the file itself brings the log home, which is left to the station.
+        left = [path for path in (self._station.folder / "data").glob("station.db*") if path.suffix != ".db-shm"]
+        with tempfile.TemporaryDirectory() as folder:
+            for path in left:
+                shutil.copy(path, folder)
+            with contextlib.closing(sqlite3.connect(Path(folder) / "station.db")) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
     async def _check(self) -> None:
         """With the writers at rest, everything that was acknowledged comes to be kept, once."""
@@ -136,25 +154,28 @@ class Torture:
             await idle.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLED_WITHIN):
-                while not self.ledger.acknowledged <= set(kept := await self._kept()):
+                while not self.ledger.is_in(*await self._kept()):
                     await asyncio.sleep(0.1)
-        kept = await self._kept()
-        devices = {device["externalId"] for device in (await self._station.call("GET", "/api/devices")).json()}
-        self.ledger.check(kept, devices)
+        shown = {device["externalId"] for device in (await self._station.call("GET", "/api/devices")).json()}
+        kept, states = await self._kept()
+        self.ledger.check(kept, states)
+        assert shown == set(states)
         self._writing.set()
 
-    async def _kept(self) -> Counter[Record]:
+    async def _kept(self) -> tuple[Counter[Record], dict[str, int]]:
+        """How often each record is kept, and the number in each device's state, -1 without one."""
         if self._postgres is None:
             path = self._station.folder / "data" / "station.db"
             with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-                payloads = [row[0] for row in connection.execute(QUERY)]
+                payloads, states = (connection.execute(query).fetchall() for query in (RECORDS, STATES))
         else:
             url = self._station.environment["STATION_DATABASE_URL"].replace("+asyncpg", "")
             connection = await asyncpg.connect(url)
-            payloads = [row[0] for row in await connection.fetch(QUERY)]
+            payloads, states = [await connection.fetch(query) for query in (RECORDS, STATES)]
             await connection.close()
-        told = [json.loads(payload)["data"] for payload in payloads]
-        return Counter((data["writer"], data["n"]) for data in told if "writer" in data)
+        told = [json.loads(payload)["data"] for (payload,) in payloads]
+        records = Counter((data["writer"], data["n"]) for data in told if "writer" in data)
+        return records, {device: json.loads(state).get("n", -1) for device, state in states}
 
     @asynccontextmanager
     async def _turn(self, writer: str) -> AsyncIterator[None]:
@@ -176,6 +197,9 @@ class Torture:
                     told = {"event": "user_event", "data": {"action": "write", "writer": writer, "n": n}}
                     await client.publish(f"station/{STATION_ID}/device/{writer}/event", json.dumps(told), qos=1)
                     self.ledger.acknowledged.add((writer, n))
+                    state = json.dumps({"state": {"n": n}})
+                    await client.publish(f"station/{STATION_ID}/device/{writer}/state", state, qos=1)
+                    self.ledger.states[writer] = n
 
     async def _write_http(self, writer: str) -> None:
         async with httpx.AsyncClient(base_url=self._station.url, timeout=10) as http:

@@ -45,10 +45,10 @@ bench: setup ## measure; prints figures, judges nothing
 	$(PY) -m bench.ble
 	$(PY) -m bench.simulate
 
-torture: setup ## kill the station and its database 200 times in the middle of writing; about 15 minutes a database
+torture: setup ## kill the station and its database 200 times in the middle of writing; 8 minutes a database, alone on 2 cores
 	$(PY) -m tests.system.torture --rounds 200
 
-soak: setup ## live half an hour with 200 devices and a trouble a minute: does anything grow?
+soak: setup ## live half an hour a database with 200 devices and a trouble a minute: does anything grow? alone on 2 cores
 	$(PY) -m tests.system.soak --minutes 30
 
 lock: setup ## take newer versions within pyproject's bounds into the lock files

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import statistics
 import time
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+import httpx
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 SAMPLED_EVERY: Final = 10.0  # seconds
 WARM_AFTER: Final = 300.0  # seconds of a process, in which the soak has each trouble befall it once
 JUDGED_FROM: Final = 1_800.0  # seconds of a run; a shorter one says too little about its slope
 SLOPE_BOUND: Final = 1.0  # MB an hour
-GROWTH_BOUND: Final = 5  # descriptors or threads
+GROWTH_BOUND: Final = 5  # descriptors, threads, tasks, or what waits
 MB: Final = 1024 * 1024
+COUNTED: Final = re.compile(r"^station_(tasks|intake_messages|journal_changes) (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Sample:
     children: int
     cpu: float
     """Seconds since the process began."""
+    tasks: int
+    waiting: int
+    """Messages and changes in its queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +77,48 @@ class Reading:
         wrong = []
         if run >= JUDGED_FROM and self.slope >= SLOPE_BOUND:
             wrong.append(f"Its memory grows by {self.slope:.2f} MB an hour.")
-        if (descriptors := self.growth(lambda sample: sample.descriptors)) > GROWTH_BOUND:
-            wrong.append(f"Its open descriptors have grown by {descriptors:.0f}.")
-        if (threads := self.growth(lambda sample: sample.threads)) > GROWTH_BOUND:
-            wrong.append(f"Its threads have grown by {threads:.0f}.")
+        for what, grown in self.growths().items():
+            if grown > GROWTH_BOUND:
+                wrong.append(f"Its {what} have grown by {grown:.0f}.")
         return wrong
+
+    def growths(self) -> dict[str, float]:
+        """By how much each of what is counted has grown."""
+        return {
+            "open descriptors": self.growth(lambda sample: sample.descriptors),
+            "threads": self.growth(lambda sample: sample.threads),
+            "tasks": self.growth(lambda sample: sample.tasks),
+            "waiting messages and changes": self.growth(lambda sample: sample.waiting),
+        }
 
     def __str__(self) -> str:
         rss = [sample.rss for sample in self.samples]
         return (
             f"over {self.seconds / 60:.1f} warm minutes of one process: memory {rss[0]:.1f} MB at first, "
             f"{rss[-1]:.1f} at last, {max(rss):.1f} at most, slope {self.slope:+.2f} MB an hour; "
-            f"descriptors {self.growth(lambda sample: sample.descriptors):+.0f}, "
-            f"at most {max(sample.descriptors for sample in self.samples)}; "
-            f"threads {self.growth(lambda sample: sample.threads):+.0f}, "
-            f"at most {max(sample.threads for sample in self.samples)}; "
-            f"children at most {max(sample.children for sample in self.samples)}; "
+            f"{', '.join(f'{what} {grown:+.0f}' for what, grown in self.growths().items())}; "
+            f"at most {max(sample.descriptors for sample in self.samples)} descriptors, "
+            f"{max(sample.threads for sample in self.samples)} threads, "
+            f"{max(sample.children for sample in self.samples)} children, "
+            f"{max(sample.tasks for sample in self.samples)} tasks, "
+            f"{max(sample.waiting for sample in self.samples)} waiting; "
             f"{self.cpu:.1%} of a core"
         )
 
 
 class Gauge:
-    """Samples the process that *pid* names at the time."""
+    """Samples the process that *pid* names at the time; *figures* are its own, in Prometheus's format."""
 
-    def __init__(self, pid: Callable[[], int]) -> None:
+    def __init__(self, pid: Callable[[], int], figures: Callable[[], Awaitable[str]]) -> None:
         self._pid = pid
+        self._figures = figures
         self.samples: list[Sample] = []
 
     async def run(self, told: Callable[[Sample], None]) -> None:
         """Sample until cancelled."""
         while True:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it's being restarted
-                self.samples.append(_sample(psutil.Process(self._pid())))
+            with contextlib.suppress(psutil.NoSuchProcess, httpx.TransportError):  # it's being restarted
+                self.samples.append(_sample(psutil.Process(self._pid()), await self._figures()))
                 told(self.samples[-1])
             await asyncio.sleep(SAMPLED_EVERY)
 
@@ -113,7 +129,8 @@ class Gauge:
         return Reading(max(warm, samples[len(samples) // 2 :], key=len))
 
 
-def _sample(process: psutil.Process) -> Sample:
+def _sample(process: psutil.Process, figures: str) -> Sample:
+    counted = {name: int(float(value)) for name, value in COUNTED.findall(figures)}
     times = process.cpu_times()
     return Sample(
         time.monotonic(),
@@ -123,4 +140,6 @@ def _sample(process: psutil.Process) -> Sample:
         process.num_fds(),
         len(process.children(recursive=True)),
         times.user + times.system,
+        counted["tasks"],
+        counted["intake_messages"] + counted["journal_changes"],
     )

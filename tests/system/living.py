@@ -122,6 +122,10 @@ class StationProcess:
             headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
             return await http.request(method, path, headers=headers, **more)
 
+    async def figures(self) -> str:
+        """What it tells of itself in Prometheus's format."""
+        return (await self.call("GET", "/metrics")).text
+
     async def add(self, external_id: str, type_id: str = "light") -> dict[str, Any]:
         """A new device, with its token."""
         body = {"externalId": external_id, "name": external_id.title(), "type": type_id}

@@ -1,7 +1,7 @@
 """
 Does anything grow? A household for as long as wanted: many devices, people who look on, a trouble each minute.
 
-`make soak` fails when memory, threads or descriptors of the station grow, or when what must hold doesn't.
+`make soak` fails when memory, threads, descriptors, tasks or queues of the station grow, or what must hold doesn't.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import sys
@@ -18,6 +19,7 @@ import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,18 +31,21 @@ from station_app.simulator.link import Home
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import Postgres
+from tests.servers.small_disk import mounted, small_disk
+from tests.servers.wall_clock import WallClock
 from tests.system.gauges import WARM_AFTER, Gauge, Sample
 from tests.system.living import STATION_ID, StationProcess, station_in
 from tests.system.onlookers import Caller, Record, percentile, watch
 from tests.system.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 TYPES: Final = ("light", "climate", "pir", "switch-pir")
 TROUBLE_EVERY: Final = 60.0  # seconds
 ONLINE_WITHIN: Final = HEARTBEAT + 15.0  # seconds: a device that noticed nothing speaks by its next heartbeat
 TEMPO: Final = 2.0
+DISK: Final = "256m"
 SHORTEST: Final = 2.0  # minutes: the first trouble begins a new process, of which some samples are needed
 
 
@@ -75,24 +80,22 @@ class Soak:
 
     async def _suffer(self, until: float) -> None:
         """One upon the other while the station gets warm, so that what comes later is nothing new; then at leisure."""
+        for trouble in self.troubles.once():
+            await self._befall(trouble)
         warm_at = time.monotonic() + WARM_AFTER
-        for number, trouble in enumerate(self._troubles(), 1):
+        for trouble in cycle(self.troubles.rotation()):
             began = time.monotonic()
             if began >= until:
                 return
-            await self._befall(number, trouble)
+            await self._befall(trouble)
             if time.monotonic() > warm_at:
                 await asyncio.sleep(max(0.0, min(began + TROUBLE_EVERY, until) - time.monotonic()))
 
-    def _troubles(self) -> Iterator[Callable[[], Awaitable[None]]]:
-        yield from self.troubles.once()
-        while True:
-            yield from self.troubles.rotation()
-
-    async def _befall(self, number: int, trouble: Callable[[], Awaitable[None]]) -> None:
+    async def _befall(self, trouble: Callable[[], Awaitable[None]]) -> None:
         name = getattr(trouble, "__name__", "trouble").replace("_", " ")
-        self.record.trouble = self.record.troubles = number
-        print(f"{number}. {name}", flush=True)
+        self.record.troubles += 1
+        self.record.trouble = self.record.troubles
+        print(f"{self.record.trouble}. {name}", flush=True)
         await trouble()
         over = time.monotonic()
         await self._online(name)
@@ -157,7 +160,8 @@ def _kind(line: str) -> str:
 def _print(sample: Sample) -> None:
     print(
         f"  {time.strftime('%H:%M:%S')} memory {sample.rss:.1f} MB, {sample.threads} threads, "
-        f"{sample.descriptors} descriptors, {sample.children} children, {sample.cpu:.0f} s of CPU",
+        f"{sample.descriptors} descriptors, {sample.children} children, {sample.tasks} tasks, "
+        f"{sample.waiting} waiting, {sample.cpu:.0f} s of CPU",
         flush=True,
     )
 
@@ -168,11 +172,18 @@ async def household(folder: Path, database: str, devices: int, seed: int) -> Asy
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Mosquitto())
         proxy = await stack.enter_async_context(FaultProxy(broker.host, broker.port))
-        more = {"STATION_MQTT_URL": f"mqtt://{proxy.host}:{proxy.port}"}
+        clock = WallClock(folder)
+        more = {"STATION_MQTT_URL": f"mqtt://{proxy.host}:{proxy.port}", **clock.environment}
         postgres: Postgres | None = None
+        disk: Path | None = None
         if database == "postgres":
+            disk = stack.enter_context(small_disk(DISK))
             postgres = await stack.enter_async_context(Postgres())
-            more["STATION_DATABASE_URL"] = await postgres.fresh_database()
+            more["STATION_DATABASE_URL"] = await postgres.fresh_database(disk)
+        elif os.geteuid() == 0:
+            disk = stack.enter_context(mounted(folder / "data", DISK))
+        else:
+            print("Only root may mount a disk for SQLite: it won't be full.")
         station = await stack.enter_async_context(station_in(folder, **more))
         members = [(f"d{n}", TYPES[n % len(TYPES)], None) for n in range(devices)]
         added = [await station.add(external_id, kind) for external_id, kind, _ in members]
@@ -183,10 +194,20 @@ async def household(folder: Path, database: str, devices: int, seed: int) -> Asy
         yield Soak(
             station,
             fleet,
-            Troubles(station, broker, proxy, postgres, fleet, chance, record),
+            Troubles(
+                station=station,
+                broker=broker,
+                proxy=proxy,
+                postgres=postgres,
+                fleet=fleet,
+                chance=chance,
+                record=record,
+                clock=clock,
+                disk=disk,
+            ),
             Caller(station, lights, chance, record),
             record,
-            Gauge(lambda: station.pid),
+            Gauge(lambda: station.pid, station.figures),
         )
 
 
@@ -194,7 +215,7 @@ async def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--devices", type=int, default=200)
-    arguments.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    arguments.add_argument("--databases", default="sqlite,postgres", help="one after the other")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
     if options.minutes < SHORTEST:
@@ -203,14 +224,17 @@ async def main() -> int:
     soaking = asyncio.current_task()
     assert soaking is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, soaking.cancel)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="station-soak-") as folder:
-        async with household(Path(folder), options.database, options.devices, options.seed) as soak:
-            await soak.run(options.minutes * 60)
-            wrong = [*soak.record.broken, *soak.gauge.reading().verdict(time.monotonic() - began)]
-            print(f"{options.database}, {options.minutes:g} minutes:\n{soak.summary()}")
-    print("\n".join(wrong) or "Nothing grew, nothing broke.", flush=True)
-    return 1 if wrong else 0
+    failed = False
+    for database in options.databases.split(","):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="station-soak-") as folder:
+            async with household(Path(folder), database, options.devices, options.seed) as soak:
+                await soak.run(options.minutes * 60)
+                wrong = [*soak.record.broken, *soak.gauge.reading().verdict(time.monotonic() - began)]
+                print(f"{database}, {options.minutes:g} minutes:\n{soak.summary()}")
+        print("\n".join(wrong) or "Nothing grew, nothing broke.", flush=True)
+        failed = failed or bool(wrong)
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def reading(*, mb_an_hour: float = 0.0, descriptors: int = 0, threads: int = 0) -> Reading:
+def reading(*, mb_an_hour: float = 0.0, **added: int) -> Reading:
     """Half an hour, in which so much is added."""
+    calm = Sample(at=0, pid=1, rss=80, threads=5, descriptors=20, children=0, cpu=0, tasks=30, waiting=0)
     return Reading(
         [
-            Sample(
-                n * 10.0, 1, 80 + mb_an_hour * n / 360, 5 + threads * n // 180, 20 + descriptors * n // 180, 0, n / 10
+            replace(
+                calm,
+                at=n * 10.0,
+                rss=80 + mb_an_hour * n / 360,
+                cpu=n / 10,
+                **{what: getattr(calm, what) + count * n // 180 for what, count in added.items()},
             )
             for n in range(181)
         ]
@@ -30,10 +35,12 @@ def reading(*, mb_an_hour: float = 0.0, descriptors: int = 0, threads: int = 0) 
     ("grown", "words"),
     [
         (reading(), []),
-        (reading(mb_an_hour=0.9, descriptors=5, threads=5), []),
+        (reading(mb_an_hour=0.9, descriptors=5, threads=5, tasks=5, waiting=5), []),
         (reading(mb_an_hour=1.1), ["Its memory grows by 1.10 MB an hour."]),
         (reading(descriptors=18), ["Its open descriptors have grown by 12."]),
         (reading(threads=18), ["Its threads have grown by 12."]),
+        (reading(tasks=18), ["Its tasks have grown by 12."]),
+        (reading(waiting=18), ["Its waiting messages and changes have grown by 12."]),
     ],
 )
 def test_what_grows_is_told(grown: Reading, words: list[str]) -> None:

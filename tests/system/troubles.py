@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 
+from tests.servers.small_disk import fill, make_room
 from tests.system.living import STATION_ID
 from tests.system.onlookers import read_slowly
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
     from random import Random
 
     from station_app.simulator.fleet import Fleet
     from tests.servers.fault_proxy import FaultProxy
     from tests.servers.mosquitto import Mosquitto
     from tests.servers.postgres import Postgres
+    from tests.servers.wall_clock import WallClock
     from tests.system.living import StationProcess
     from tests.system.onlookers import Record
 
 BURST: Final = 20_000  # reports
 BURST_WITHIN: Final = 60.0  # seconds for the station to have seen its end
 BROKER_HELD: Final = 20.0  # seconds
+BROKER_AWAY: Final = 10.0
 STALLED: Final = 20.0
 DATABASE_STOPPED: Final = 10.0
 DATABASE_HELD: Final = 5.0
 UNPLUGGED: Final = 50  # devices
+JUMPS: Final = (3_600.0, -3_600.0, -56 * 365 * 86_400.0, 0.0)  # seconds away from what is right
+SHOWN: Final = 3.0  # seconds for which each is
 
 RUBBISH: Final = (
     b"",
@@ -48,31 +57,28 @@ RUBBISH: Final = (
 )
 
 
+@dataclass(kw_only=True)
 class Troubles:
     """Each returns when it's over; what comes back by itself may take longer."""
 
-    def __init__(
-        self,
-        station: StationProcess,
-        broker: Mosquitto,
-        proxy: FaultProxy,
-        postgres: Postgres | None,
-        fleet: Fleet,
-        chance: Random,
-        record: Record,
-    ) -> None:
-        self._station = station
-        self._broker = broker
-        self._proxy = proxy
-        self._postgres = postgres
-        self._fleet = fleet
-        self._chance = chance
-        self._record = record
-        self._marks = 0
+    station: StationProcess
+    broker: Mosquitto
+    proxy: FaultProxy
+    postgres: Postgres | None
+    fleet: Fleet
+    chance: Random
+    record: Record
+    clock: WallClock
+    disk: Path | None
+    """Where the database is, if it may fill up."""
+    _marks: int = 0
 
     def once(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """What ends the process, and so would end any measure of its growth."""
-        return [self.station_killed_and_restarted]
+        troubles: list[Callable[[], Awaitable[None]]] = [self.station_killed_and_restarted]
+        if self.postgres is not None:
+            troubles.append(self.station_started_before_its_database)
+        return troubles
 
     def rotation(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """What comes again and again; first what the station has most to do with."""
@@ -83,65 +89,118 @@ class Troubles:
             self.broker_restarted_empty,
             self.connection_cut,
             self.devices_unplugged,
+            self.database_locked if self.postgres is None else self.database_held_still,
             self.connection_reset,
             self.broker_held_still,
+            self.broker_refuses,
             self.connection_stalled,
+            self.broker_closes_at_once,
+            self.clock_jumps,
         ]
-        if self._postgres is not None:
+        if self.postgres is not None:
             troubles[2:2] = [self.database_stopped]
-            troubles[6:6] = [self.database_held_still]
+        if self.disk is not None:
+            troubles[5:5] = [self.disk_full]
         return troubles
 
     async def station_killed_and_restarted(self) -> None:
-        await self._station.kill()
-        await self._station.start()
-        await self._station.log_in()
+        await self.station.kill()
+        await self.station.start()
+        await self.station.log_in()
+
+    async def station_started_before_its_database(self) -> None:
+        assert self.postgres is not None
+        await self.station.kill()
+        await self.postgres.stop()
+        await self.station.start(healthy=False)
+        await asyncio.sleep(DATABASE_HELD)
+        await self.postgres.start()
+        await self.station.healthy()
+        await self.station.log_in()
 
     async def broker_restarted_empty(self) -> None:
-        await self._broker.restart()
+        await self.broker.restart()
 
     async def broker_held_still(self) -> None:
-        self._broker.pause()
+        self.broker.pause()
         try:
             await asyncio.sleep(BROKER_HELD)
         finally:
-            self._broker.resume()
+            self.broker.resume()
+
+    async def broker_refuses(self) -> None:
+        await self.proxy.refuse()
+        try:
+            await self.proxy.reset()
+            await asyncio.sleep(BROKER_AWAY)
+        finally:
+            self.proxy.accept()
+
+    async def broker_closes_at_once(self) -> None:
+        await self.proxy.refuse()
+        try:
+            async with await asyncio.start_server(_close, self.proxy.host, self.proxy.port):
+                await self.proxy.cut()
+                await asyncio.sleep(BROKER_AWAY)
+        finally:
+            self.proxy.accept()
 
     async def connection_cut(self) -> None:
-        await self._proxy.cut()
+        await self.proxy.cut()
 
     async def connection_reset(self) -> None:
-        await self._proxy.reset()
+        await self.proxy.reset()
 
     async def connection_stalled(self) -> None:
-        self._proxy.up.stalled = self._proxy.down.stalled = True
+        self.proxy.up.stalled = self.proxy.down.stalled = True
         try:
             await asyncio.sleep(STALLED)
         finally:
-            self._proxy.up.stalled = self._proxy.down.stalled = False
+            self.proxy.up.stalled = self.proxy.down.stalled = False
 
     async def database_stopped(self) -> None:
-        assert self._postgres is not None
-        await self._postgres.stop()
+        assert self.postgres is not None
+        await self.postgres.stop()
         try:
             await asyncio.sleep(DATABASE_STOPPED)
         finally:
-            await self._postgres.start()
+            await self.postgres.start()
 
     async def database_held_still(self) -> None:
-        assert self._postgres is not None
-        self._postgres.pause()
+        assert self.postgres is not None
+        self.postgres.pause()
         try:
             await asyncio.sleep(DATABASE_HELD)
         finally:
-            self._postgres.resume()
+            self.postgres.resume()
+
+    async def database_locked(self) -> None:
+        path = self.station.folder / "data" / "station.db"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(DATABASE_STOPPED)
+            other.execute("ROLLBACK")
+
+    async def disk_full(self) -> None:
+        assert self.disk is not None
+        ballast = self.disk / "ballast"
+        await asyncio.to_thread(fill, ballast)
+        try:
+            await asyncio.sleep(DATABASE_STOPPED)
+        finally:
+            make_room(ballast)
+
+    async def clock_jumps(self) -> None:
+        for offset in JUMPS:
+            self.clock.jump_to(offset)
+            await asyncio.sleep(SHOWN)
 
     async def burst_of_reports(self) -> None:
         """The last of them, at QoS 1, is what the station shows in the end."""
         self._marks += 1
-        device = self._chance.choice([device for device in self._fleet if device.firmware.make.type == "climate"])
+        device = self.chance.choice([device for device in self.fleet if device.firmware.make.type == "climate"])
         topic = f"station/{STATION_ID}/device/{device.external_id}/state"
-        async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
+        async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
             for n in range(BURST):
                 await client.publish(topic, json.dumps({"state": {"temperature": 20 + n / 1_000}}), qos=0)
             await client.publish(topic, json.dumps({"state": {"mark": self._marks}}), qos=1)
@@ -150,22 +209,22 @@ class Troubles:
                 while not await self._shown(device.external_id):
                     await asyncio.sleep(0.2)
         except TimeoutError:
-            self._record.wrong(f"The end of a burst wasn't seen within {BURST_WITHIN:.0f} s.")
+            self.record.wrong(f"The end of a burst wasn't seen within {BURST_WITHIN:.0f} s.")
 
     async def slow_reader(self) -> None:
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read_slowly(self._station, self._record))
+            reading = group.create_task(read_slowly(self.station, self.record))
             for _ in range(2):
                 await self.burst_of_reports()
         print(f"  the slow socket got {reading.result()} snapshots", flush=True)
 
     async def devices_unplugged(self) -> None:
-        for device in self._chance.sample(list(self._fleet), min(UNPLUGGED, len(self._fleet))):
+        for device in self.chance.sample(list(self.fleet), min(UNPLUGGED, len(self.fleet))):
             device.unplug()
 
     async def rubbish(self) -> None:
-        device = self._chance.choice(list(self._fleet)).external_id
-        async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
+        device = self.chance.choice(list(self.fleet)).external_id
+        async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
             for suffix in ("handshake", "state", "event", "heartbeat"):
                 for payload in RUBBISH:
                     await client.publish(f"station/{STATION_ID}/device/{device}/{suffix}", payload, qos=1)
@@ -174,6 +233,10 @@ class Troubles:
                 await client.publish(f"station/{STATION_ID}/device/la mp{n}/state", b'{"state":{"on":true}}', qos=0)
 
     async def _shown(self, external_id: str) -> bool:
-        devices = (await self._station.call("GET", "/api/devices")).json()
+        devices = (await self.station.call("GET", "/api/devices")).json()
         shown = next(device["lastKnownState"] for device in devices if device["externalId"] == external_id)
         return bool(shown.get("mark") == self._marks)
+
+
+async def _close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()

@@ -100,6 +100,17 @@ async def test_slow_narrow_and_sliced_it_loses_and_disorders_nothing(line: Line)
     assert await line.heard(len(sent)) == sent
 
 
+@pytest.mark.parametrize("way", [{"latency": 0.1}, {"bandwidth": 10_000.0}], ids=["latency", "bandwidth"])
+async def test_no_byte_is_there_before_its_time(line: Line, way: dict[str, float]) -> None:
+    for name, value in way.items():
+        setattr(line.proxy.up, name, value)
+    began = asyncio.get_running_loop().time()
+    line.writer.write(b"x" * 1_000)
+    await line.heard(1_000)
+
+    assert asyncio.get_running_loop().time() - began > 0.08
+
+
 async def test_slices_arrive_apart(line: Line) -> None:
     line.proxy.up.slices = 3
     line.proxy.up.bandwidth = 300  # ten milliseconds each

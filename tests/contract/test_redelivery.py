@@ -19,6 +19,7 @@ from station_core.errors import LinkDown
 from tests.contract.http_rig import until
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mosquitto import Mosquitto
+from tests.unit.mqtt.saga import DEVICES, feed, numbers
 from tests.unit.mqtt.scripted_broker import Station
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from station_core.devices.model import Device
 
-DEVICES: Final = ("lamp", "door")
 BURST: Final = 40  # messages of each device
 
 
@@ -97,8 +97,8 @@ class Rig:
     async def say_again(self) -> None:
         """What the broker forgot before the station had it in effect, devices say again."""
         async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
-            for device, numbers in self.said.items():
-                for number in [n for n in numbers if n not in self.told(device)]:
+            for device, said in self.said.items():
+                for number in [n for n in said if n not in self.told(device)]:
                     self.repeatable.add(number)
                     await client.publish(topic(device, "event"), event(number), qos=1)
 
@@ -110,19 +110,14 @@ class Rig:
     # What came of it
 
     def told(self, device: str) -> list[int]:
-        feed: list[Any] = [item.payload["data"] for item in self._lines(device, "event_received")]
-        return [data["n"] for data in feed if "n" in data]
+        return numbers(feed(self.station, device, "event_received"))
 
     def flipped(self, device: str) -> list[bool]:
-        return [bool(item.payload["newValue"]) for item in self._lines(device, "state_transition")]
+        return [bool(item.payload["newValue"]) for item in feed(self.station, device, "state_transition")]
 
     def complete(self) -> bool:
         """Whether every event has had its effect."""
         return all(set(self.told(device)) == set(said) for device, said in self.said.items())
-
-    def _lines(self, device: str, event_type: str) -> list[Any]:
-        feed = self.station.store._feed
-        return [one for one in feed if one.device_name == device.title() and one.event_type == event_type]
 
     # What goes wrong in the middle of it
 
@@ -176,7 +171,7 @@ KEPT: Final = (Rig.cut, Rig.reset, Rig.stall, Rig.lose_acknowledgements, Rig.die
 
 
 @asynccontextmanager
-async def household(seed: int) -> AsyncIterator[Rig]:
+async def household(seed: int, *, said_before: bool = True) -> AsyncIterator[Rig]:
     async with Mosquitto() as broker, FaultProxy(broker.host, broker.port) as proxy, asyncio.TaskGroup() as group:
         rig = Rig(broker, proxy, group, seed)
         await rig.start()
@@ -184,10 +179,11 @@ async def household(seed: int) -> AsyncIterator[Rig]:
             for device in DEVICES:
                 await rig.station.home.household.add(external_id=device, name=device.title(), type_id="light")
             await rig.up()
-            async with aiomqtt.Client(broker.host, broker.port) as client:
-                for device in DEVICES:
-                    await client.publish(topic(device, "state"), b'{"state":{"on":false}}', qos=1)
-            await until(lambda: all(device.state for device in rig.station.home.household.devices()))
+            if said_before:
+                async with aiomqtt.Client(broker.host, broker.port) as client:
+                    for device in DEVICES:
+                        await client.publish(topic(device, "state"), b'{"state":{"on":false}}', qos=1)
+                await until(lambda: all(device.state for device in rig.station.home.household.devices()))
             yield rig
         finally:
             await rig.kill()
@@ -238,9 +234,9 @@ async def test_after_a_broker_that_forgot_nothing_is_lost_and_only_that_is_doubl
         await live_through(rig, [*faults, Rig.restart_broker_empty])
         told = {device: rig.told(device) for device in DEVICES}
 
-    for device, numbers in told.items():
-        assert list(dict.fromkeys(numbers)) == rig.said[device]
-        assert {n for n in numbers if numbers.count(n) > 1} <= rig.repeatable
+    for device, heard in told.items():
+        assert list(dict.fromkeys(heard)) == rig.said[device]
+        assert {n for n in heard if heard.count(n) > 1} <= rig.repeatable
 
 
 async def test_the_will_of_a_session_that_is_over_does_not_take_the_device_offline() -> None:

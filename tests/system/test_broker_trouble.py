@@ -48,8 +48,11 @@ async def house(folder: Path) -> AsyncIterator[tuple[StationProcess, Mosquitto, 
 
 
 async def link_status(live: LiveSocket, within: float = FOUND_WITHIN) -> str:
+    """What the station tells next of its link to the broker."""
     async with asyncio.timeout(within):
-        return str((await live.until("link_status", within=within))["status"])
+        while (told := await live.until("link_status", within=within))["link"] != "mqtt":
+            pass
+        return str(told["status"])
 
 
 async def offline_told(station: StationProcess, device_id: str) -> list[object]:
@@ -91,24 +94,26 @@ async def test_a_broker_that_refuses_is_asked_again_until_it_doesn_t(tmp_path: P
         await proxy.refuse()
         await proxy.reset()
         down = await link_status(live)
+        ready = await station.call("GET", "/health/ready")
         proxy.accept()
         up = await link_status(live)
         told = await offline_told(station, lamp)
 
     assert (down, up) == ("down", "up")
+    assert (ready.status_code, ready.json()["parts"]["mqtt"]["up"]) == (503, False)
     assert told == ["online"]
 
 
 async def test_a_broker_that_accepts_and_closes_at_once_is_met_with_patience(tmp_path: Path) -> None:
     async with house(tmp_path) as (station, _, proxy, live, _lamp):
         met = 0
-        tenth = asyncio.Event()
+        fifth = asyncio.Event()
 
         async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal met
             met += 1
             if met == 5:
-                tenth.set()
+                fifth.set()
             writer.close()
 
         await proxy.refuse()
@@ -117,14 +122,15 @@ async def test_a_broker_that_accepts_and_closes_at_once_is_met_with_patience(tmp
         began = asyncio.get_running_loop().time()
         async with await asyncio.start_server(close, "127.0.0.1", proxy.port):
             async with asyncio.timeout(60):
-                await tenth.wait()
+                await fifth.wait()
             took = asyncio.get_running_loop().time() - began
             health = await station.call("GET", "/health")
+            ready = await station.call("GET", "/health/ready")
         proxy.accept()
         up = await link_status(live)
 
     assert took > 1  # doubling from 0.1 s: five meetings at full speed would take none
-    assert health.status_code == 200
+    assert (health.status_code, ready.status_code) == (200, 503)
     assert up == "up"
 
 

@@ -14,15 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from station_adapters.memory.clock import settled
 from station_adapters.mqtt.packets import RETAIN
 from station_core.errors import StoreUnavailable
-from tests.unit.mqtt.saga import Saga
+from tests.unit.mqtt.saga import DEVICES, Saga, feed, numbers
 from tests.unit.mqtt.scripted_broker import ScriptedBroker, Station
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from station_core.devices.activity import Activity
 
-DEVICES: Final = ("lamp", "door")
 PACKET_IDS: Final = 64  # so few that they are used anew within a run
 RECORDS: Final = 24  # deliveries on record: far below, as in a house
 UNDER_WAY: Final = 12  # messages that the broker holds at most
@@ -199,7 +197,7 @@ class Redelivery(RuleBasedStateMachine):
     @invariant()
     def the_feed_tells_each_event_once_and_in_order(self) -> None:
         for device, saga in self.sagas.items():
-            told = numbers(self.feed(device, "event_received"))
+            told = numbers(feed(self.station, device, "event_received"))
             first = list(dict.fromkeys(told))
             missing = set(saga.events) - set(told)
 
@@ -213,24 +211,17 @@ class Redelivery(RuleBasedStateMachine):
         said = [json.loads(message.payload) for message in self.broker.queue if message.topic.endswith(b"/event")]
         return {one["data"]["n"] for one in said}
 
-    def feed(self, device: str, event_type: str) -> list[Activity]:
-        return [
-            item
-            for item in self.station.store._feed
-            if item.device_name == device.title() and item.event_type == event_type
-        ]
-
     def teardown(self) -> None:
         try:
             if hasattr(self, "station"):
-                self.do(self._come_to_rest())
+                self.do(self.come_to_rest())
                 self.everything_has_its_effect()
                 self.do(self.station.kill())
         finally:
             self.runner.close()
             self.patch.undo()
 
-    async def _come_to_rest(self) -> None:
+    async def come_to_rest(self) -> None:
         store = self.station.store
         store.trouble, store.mute, store.turns = None, False, 0
         await self.station.ports.clock.advance(3)
@@ -241,32 +232,12 @@ class Redelivery(RuleBasedStateMachine):
         assert self.broker.queue == []
         self.nobody_is_wronged()
         self.the_feed_tells_each_event_once_and_in_order()
-        now = {device.external_id: device for device in self.station.home.household.devices()}
         for name, saga in self.sagas.items():
-            device = now[name]
-            flips = [item.payload["newValue"] for item in self.feed(name, "state_transition")]
-            changes = [item.payload["status"] for item in self.feed(name, "status_changed")]
-            kept = self.station.store._by_external_id(name)
-            assert device.state.get("n") == saga.number
-            assert device.state.get("on") is saga.on
-            assert device.session == saga.session
-            assert kept is not None
-            assert kept.state == device.state
-            assert saga.status in {None, device.status}
-            if not self.forgot:
-                assert flips == saga.flips
-            if not self.forgot and not self.kills:
-                assert changes == saga.changes
+            saga.check(self.station, name, forgot=bool(self.forgot), killed=bool(self.kills))
 
 
 def topic(device: str, suffix: str) -> bytes:
     return f"station/s/device/{device}/{suffix}".encode()
-
-
-def numbers(feed: list[Activity]) -> list[int]:
-    """Of the events that devices numbered; those that stand for a flip bear none."""
-    told: list[Any] = [item.payload["data"] for item in feed]
-    return [data["n"] for data in told if "n" in data]
 
 
 TestRedelivery = Redelivery.TestCase

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from typing import Final
 
 import uvloop
 from bench.ingest import percentile
-from bench.rig import STATION, Rig, rig
+from bench.rig import STATION, Rig, build, rig
 from bench.wire import HttpWire, MqttWire
 
 OTHERS: Final = {"Home Assistant": "1.4/3.9 ms, 2,230/s", "Node.js": "1.0/1.4 ms, 9,840/s"}
@@ -75,7 +76,10 @@ async def main() -> None:
     arguments.add_argument("--databases", default="sqlite,postgres")
     arguments.add_argument("--seconds", type=float, default=5.0)
     options = arguments.parse_args()
-    print("others:", "; ".join(f"{name} {figures}" for name, figures in OTHERS.items()))
+    print(
+        f"{os.cpu_count()} cores shared by all, {build()}; others:",
+        "; ".join(f"{name} {figures}" for name, figures in OTHERS.items()),
+    )
     for database in options.databases.split(","):
         async with rig(database) as station:
             f = await measure(station, options.seconds)

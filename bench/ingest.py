@@ -24,7 +24,7 @@ from typing import Final
 
 import uvloop
 import websockets
-from bench.rig import STATION, Rig, rig
+from bench.rig import STATION, Rig, build, rig
 from bench.wire import MqttWire
 
 OTHERS: Final = 11_500  # durable reports/s of a Node.js service with an UPDATE for each message, on two such cores
@@ -62,16 +62,18 @@ class Load:
         self._topics = [f"station/{STATION}/device/d{n}/state".encode() for n in range(devices)]
         self._qos = qos
         self.sent = 0
+        self.last = [0] * devices  # what each reported last
 
     def send(self, count: int) -> None:
         packets = []
         for _ in range(count):
-            topic = self._topics[self.sent % len(self._topics)]
+            device = self.sent % len(self._topics)
+            self.last[device] = now = time.perf_counter_ns()
             payload = b'{"state":{"temperature":%d.5,"humidity":41.25,"pressure":1013.2,"t":%d}}' % (
                 self.sent % 40,
-                time.perf_counter_ns(),
+                now,
             )
-            packets.append(self._mqtt.packet(topic, payload, self._qos))
+            packets.append(self._mqtt.packet(self._topics[device], payload, self._qos))
             self.sent += 1
         self._mqtt.transport.write(b"".join(packets))
 
@@ -198,6 +200,8 @@ async def measure(station: Rig, devices: int, qos: int, seconds: float) -> dict[
         figures["rss_at_twice"] = station.megabytes()
         await load.settled()
         figures["rss_after"] = station.megabytes()
+        if await station.states() != {f"d{n}": sent for n, sent in enumerate(load.last)}:
+            raise RuntimeError("What a device reported last isn't what the database has of it.")
         watching.cancel()
         mqtt.transport.close()
     return figures
@@ -210,7 +214,7 @@ async def main() -> None:
     arguments.add_argument("--qos", default="0,1")
     arguments.add_argument("--seconds", type=float, default=5.0)
     options = arguments.parse_args()
-    print(f"{os.cpu_count()} cores shared by all; others on the same work, durable: {OTHERS}/s")
+    print(f"{os.cpu_count()} cores shared by all, {build()}; others on the same work, durable: {OTHERS}/s")
     for database in options.databases.split(","):
         for devices in map(int, options.devices.split(",")):
             async with rig(database) as station:
@@ -225,7 +229,8 @@ async def main() -> None:
                         f"of a core, {f['cpu_us']:.0f} us each; "
                         f"p50/p99 {f['p50_ms_100']:.2f}/{f['p99_ms_100']:.2f} ms at 100/s, "
                         f"{f['p50_ms_1000']:.2f}/{f['p99_ms_1000']:.2f} ms at 1,000/s\n"
-                        f"    offered {f['offered']:,.0f}/s: {f['seen_at_twice']:,.0f}/s seen, with "
+                        f"    offered {f['offered']:,.0f}/s: {f['seen_at_twice']:,.0f}/s seen, "
+                        f"{f['seen_at_twice'] / f['rate']:.0%} of it, with "
                         f"{f['share_at_twice']:.2f} of a core; per CPU second {twice:,.0f}, {twice / best:.0%} of its "
                         f"best {best:,.0f}; {f['rss_at_twice']:.0f} MB, {f['rss_after']:.0f} MB after",
                         flush=True,

@@ -10,13 +10,18 @@ import asyncio
 import contextlib
 import json
 import os
+import platform
+import sqlite3
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import asyncpg
 import psutil
 from bench.wire import HttpWire
 
@@ -27,10 +32,11 @@ from tests.servers.postgres import Postgres
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 STATION: Final = "bench"
 UP_WITHIN: Final = 30.0  # seconds
+STATES: Final = "SELECT external_id, last_known_state FROM devices"
 NICE: Final = -10  # of the station, see deploy/station.service
 
 
@@ -43,6 +49,8 @@ class Rig:
     process: psutil.Process
     first_200: float
     """Seconds from the start of the process to the first 200 of /health."""
+    stored: Callable[[], Awaitable[list[tuple[str, str]]]]
+    """External id and state of each device, as the database has them."""
 
     async def add_devices(self, count: int, type_id: str) -> list[str]:
         """Add devices named d0, d1, …; return their ids."""
@@ -56,6 +64,10 @@ class Rig:
             ids.append(json.loads(reply.body)["id"])
         http.close()
         return ids
+
+    async def states(self) -> dict[str, int]:
+        """The `t` in each device's state, as the database has it."""
+        return {external_id: json.loads(state).get("t", 0) for external_id, state in await self.stored()}
 
     def megabytes(self) -> float:
         return float(self.process.memory_info().rss) / 1e6
@@ -82,9 +94,11 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
             "STATION_LOG_LEVEL": "warning",
             **settings,
         }
+        stored = partial(_sqlite, folder / "data" / "station.db")
         if database == "postgres":
             server = await stack.enter_async_context(Postgres())
-            environment["STATION_DATABASE_URL"] = await server.fresh_database()
+            environment["STATION_DATABASE_URL"] = url = await server.fresh_database()
+            stored = partial(_postgres, url)
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "station_app", "serve", env=environment)
         stack.push_async_callback(_end, process)
@@ -102,7 +116,27 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
             broker=broker,
             process=psutil.Process(process.pid),
             first_200=first_200,
+            stored=stored,
         )
+
+
+def build() -> str:
+    """Which Python: with or without profile-guided optimisation makes a fifth."""
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return f"Python {platform.python_version()} {'with' if optimised else 'without'} PGO"
+
+
+async def _sqlite(path: Path) -> list[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute(STATES).fetchall()
+
+
+async def _postgres(url: str) -> list[tuple[str, str]]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        return [tuple(row) for row in await connection.fetch(STATES)]
+    finally:
+        await connection.close()
 
 
 def _prefer(station: int, broker: int) -> None:

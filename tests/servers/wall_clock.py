@@ -14,10 +14,15 @@ LIBRARIES: Final = "*/faketime/libfaketime.so.1"
 
 
 class WallClock:
-    """What the processes with this `environment` take for the time; their monotonic clock is the machine's."""
+    """
+    What the processes with this `environment` take for the time; their monotonic clock is the machine's.
 
-    def __init__(self, folder: Path) -> None:
+    They look at it for each call, which takes some times as much CPU as they do, or each *seconds*.
+    """
+
+    def __init__(self, folder: Path, seconds: int = 0) -> None:
         self._file = folder / "wall-clock"
+        self._seconds = seconds
         self.jump_to(0)
 
     @property
@@ -29,7 +34,8 @@ class WallClock:
         return {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_NO_CACHE": "0" if self._seconds else "1",
+            "FAKETIME_CACHE_DURATION": str(self._seconds),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }

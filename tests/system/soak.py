@@ -172,7 +172,7 @@ async def household(folder: Path, database: str, devices: int, seed: int) -> Asy
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Mosquitto())
         proxy = await stack.enter_async_context(FaultProxy(broker.host, broker.port))
-        clock = WallClock(folder)
+        clock = WallClock(folder, seconds=1)
         more = {"STATION_MQTT_URL": f"mqtt://{proxy.host}:{proxy.port}", **clock.environment}
         postgres: Postgres | None = None
         disk: Path | None = None

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-LIBRARIES: Final = "*/faketime/libfaketime.so.1"
+LIBRARIES: Final = "*/faketime/libfaketimeMT.so.1"
 
 
 class WallClock:
     """
     What the processes with this `environment` take for the time; their monotonic clock is the machine's.
 
-    They look at it for each call, which takes some times as much CPU as they do, or each *seconds*.
+    They look at it for each call, which opens a file, or each *seconds*.
     """
 
     def __init__(self, folder: Path, seconds: int = 0) -> None:
@@ -37,6 +37,7 @@ class WallClock:
             "FAKETIME_NO_CACHE": "0" if self._seconds else "1",
             "FAKETIME_CACHE_DURATION": str(self._seconds),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else waits with a timeout end at once, and threads spin
             "NO_FAKE_STAT": "1",
         }
 

@@ -17,6 +17,8 @@ from tests.contract.http_rig import LAMP, PASSWORD, problem, serving, under_way,
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from station_core.devices.ports import DeviceChange
+    from station_core.journal import Batch
     from tests.contract.http_rig import HttpRig
 
 
@@ -66,6 +68,30 @@ async def test_without_the_store_people_still_see_and_command(rig: HttpRig) -> N
     assert (await rig.http.get("/api/users/me")).status_code == 200
     sent = await rig.http.post(f"/api/devices/{device_id}/command", json={"action": "toggle"})
     assert sent.status_code == 200
+
+
+async def test_while_a_commit_takes_long_people_see_and_command(rig: HttpRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.log_in()
+    device_id, token = await rig.add()
+    commit, done = rig.ports.store.commit, asyncio.Event()
+
+    async def slowly(batch: Batch[DeviceChange]) -> None:
+        await done.wait()
+        await commit(batch)
+
+    monkeypatch.setattr(rig.ports.store, "commit", slowly)
+    report = {"state": {"on": True}}
+    async with under_way(rig, "POST", "/api/device/state", json=report, headers=token) as answer:
+        await until(lambda: rig.home.household.device(device_id).state)
+        seen = await rig.http.get(f"/api/devices/{device_id}")
+        sent = await rig.http.post(f"/api/devices/{device_id}/command", json={"action": "toggle"})
+        meanwhile = answer.done()
+        done.set()
+
+    assert (seen.status_code, seen.json()["lastKnownState"]) == (200, {"on": True})
+    assert sent.status_code == 200
+    assert not meanwhile
+    assert answer.result().status_code == 202
 
 
 async def test_a_report_that_is_not_kept_in_time_is_to_be_sent_again(rig: HttpRig) -> None:

@@ -31,9 +31,7 @@ OTHERS: Final = 11_500  # durable reports/s of a Node.js service with an UPDATE 
 IN_FLIGHT: Final = 2_000
 TURN: Final = 1.25  # seconds
 WARM: Final = 0.5  # seconds
-TICK: Final = (
-    0.001  # seconds; uvloop counts whole ones of these: less is none, and the load would take a core to itself
-)
+TICK: Final = 0.001  # seconds; uvloop counts in them: less is none, and the load would spin
 SENT_AT: Final = re.compile(rb'"t":(\d+)')
 REPORT: Final = b'"type":"device_state_changed"'
 

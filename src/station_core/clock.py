@@ -50,8 +50,9 @@ class SteadyTime:
         return self._start + timedelta(seconds=self._clock.monotonic() - self._began)
 
     def is_past(self, known: datetime) -> None:
-        """Something was dated *known* in an earlier run: it can't be earlier now."""
-        self._start += max(known - self.now(), timedelta())
+        """Something was dated *known* in an earlier run, if by a plausible clock: it can't be earlier now."""
+        if is_plausible(known):
+            self._start += max(known - self.now(), timedelta())
 
 
 class Randomness(Protocol):

@@ -56,12 +56,12 @@ class Forgetting:
 
     async def forget(self) -> int:
         """Forget all that is too old, and return how many that were; raise what the store raises."""
-        if not self._is_right():
+        now = self._clock.now()  # once: it may jump while many are forgotten
+        if not self._is_right(now):
             return 0
-        return sum([await self._forget(perishable) for perishable in self._perishables])
+        return sum([await self._forget(perishable, now - perishable.kept_for) for perishable in self._perishables])
 
-    async def _forget(self, perishable: Perishable) -> int:
-        before = self._clock.now() - perishable.kept_for
+    async def _forget(self, perishable: Perishable, before: datetime) -> int:
         forgotten = 0
         while (gone := await perishable.forget(before, BATCH)) >= BATCH:
             forgotten += gone
@@ -71,8 +71,8 @@ class Forgetting:
             log.info("what is old is forgotten", extra={"what": perishable.name, "count": forgotten})
         return forgotten
 
-    def _is_right(self) -> bool:
-        now, monotonic = self._clock.now(), self._clock.monotonic()
+    def _is_right(self, now: datetime) -> bool:
+        monotonic = self._clock.monotonic()
         offset = (now - RELEASED).total_seconds() - monotonic
         if abs(offset - self._offset) > JUMP:
             self._even_since = monotonic

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,13 +136,13 @@ async def test_what_sqlite_committed_is_on_the_disk(sqlite_stores: SqliteStores)
     assert found == ["wal", 2]  # FULL: the log is synced by each commit (https://sqlite.org/pragma.html)
 
 
-async def test_what_postgres_committed_is_on_the_disk_whatever_else_its_server_is_told() -> None:
-    async with Postgres("fsync=off", "synchronous_commit=off") as server:
+async def test_of_postgres_a_synchronous_commit_is_asked_whatever_its_server_is_told() -> None:
+    async with Postgres("synchronous_commit=off") as server, AsyncExitStack() as stack:
         database = PostgresDatabase(make_url(await server.fresh_database()))
+        stack.push_async_callback(database.close)
         asked = "SHOW synchronous_commit"
         by_the_journal = await database.statement(asked)
         pooled = await database.run(lambda connection: connection.scalar(text(asked)))
-        await database.close()
 
     assert (by_the_journal[0], pooled) == ("on", "on")
 

@@ -67,6 +67,10 @@ class Rig:
         async with asyncio.timeout(10):
             await self._subscribed.wait()
 
+    async def down(self) -> None:
+        """Return when the station has noticed that the broker is away."""
+        await until(lambda: not self._subscribed.is_set())
+
     async def _hold(self) -> None:
         link = MqttLink(BrokerAddress(host="127.0.0.1", port=self.proxy.port), "station/s")
         while True:

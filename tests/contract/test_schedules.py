@@ -25,7 +25,6 @@ class Replay:
     def __init__(self, rig: Rig, client: aiomqtt.Client) -> None:
         self._rig = rig
         self._client = client
-        self._refuses = False
         self._last = 0
         self.killed = False
         self.sagas = {device: Saga() for device in DEVICES}
@@ -66,14 +65,12 @@ class Replay:
 
     async def cut(self, turns: int = 0) -> None:  # noqa: ARG002
         await self._rig.proxy.refuse()
-        self._refuses = True
         await self._break()
+        await self._rig.down()
 
     async def reconnect(self, turns: int = 0) -> None:  # noqa: ARG002
-        await self._break()
-        if self._refuses:
-            self._rig.proxy.accept()
-            self._refuses = False
+        await self.cut()
+        self._rig.proxy.accept()
         await self._rig.up()
 
     async def kill(self, *, store_is_back: bool) -> None:

@@ -65,4 +65,4 @@ def fill(ballast: Path) -> None:
 
 def make_room(ballast: Path) -> None:
     """Give back what `fill` took."""
-    ballast.unlink()
+    ballast.unlink(missing_ok=True)

@@ -117,7 +117,7 @@ class Gauge:
     async def run(self, told: Callable[[Sample], None]) -> None:
         """Sample until cancelled."""
         while True:
-            with contextlib.suppress(psutil.NoSuchProcess, httpx.TransportError):  # it's being restarted
+            with contextlib.suppress(psutil.NoSuchProcess, httpx.HTTPError):  # it's being restarted
                 self.samples.append(_sample(psutil.Process(self._pid()), await self._figures()))
                 told(self.samples[-1])
             await asyncio.sleep(SAMPLED_EVERY)

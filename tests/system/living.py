@@ -124,7 +124,7 @@ class StationProcess:
 
     async def figures(self) -> str:
         """What it tells of itself in Prometheus's format."""
-        return (await self.call("GET", "/metrics")).text
+        return (await self.call("GET", "/metrics")).raise_for_status().text
 
     async def add(self, external_id: str, type_id: str = "light") -> dict[str, Any]:
         """A new device, with its token."""

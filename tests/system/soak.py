@@ -81,7 +81,8 @@ class Soak:
     async def _suffer(self, until: float) -> None:
         """One upon the other while the station gets warm, so that what comes later is nothing new; then at leisure."""
         for trouble in self.troubles.once():
-            await self._befall(trouble)
+            if time.monotonic() < until:
+                await self._befall(trouble)
         warm_at = time.monotonic() + WARM_AFTER
         for trouble in cycle(self.troubles.rotation()):
             began = time.monotonic()
@@ -176,14 +177,15 @@ async def household(folder: Path, database: str, devices: int, seed: int) -> Asy
         more = {"STATION_MQTT_URL": f"mqtt://{proxy.host}:{proxy.port}", **clock.environment}
         postgres: Postgres | None = None
         disk: Path | None = None
+        root = os.geteuid() == 0
         if database == "postgres":
-            disk = stack.enter_context(small_disk(DISK))
+            disk = stack.enter_context(small_disk(DISK)) if root else None
             postgres = await stack.enter_async_context(Postgres())
             more["STATION_DATABASE_URL"] = await postgres.fresh_database(disk)
-        elif os.geteuid() == 0:
+        elif root:
             disk = stack.enter_context(mounted(folder / "data", DISK))
-        else:
-            print("Only root may mount a disk for SQLite: it won't be full.")
+        if not root:
+            print("Only root may mount a disk that is small enough to be filled: none will be full.")
         station = await stack.enter_async_context(station_in(folder, **more))
         members = [(f"d{n}", TYPES[n % len(TYPES)], None) for n in range(devices)]
         added = [await station.add(external_id, kind) for external_id, kind, _ in members]

@@ -82,9 +82,17 @@ async def numbers(station: StationProcess, device_id: str) -> list[int]:
 
 
 async def kept(station: StationProcess, device_id: str, count: int, within: float = 30) -> None:
+    """Return when the last of so many is kept; they come in order."""
     async with asyncio.timeout(within):
-        while len(await numbers(station, device_id)) < count:
+        while await newest(station, device_id) < count - 1:
             await asyncio.sleep(0.05)
+
+
+async def newest(station: StationProcess, device_id: str) -> int:
+    """The number told last, -1 for none among the newest activities."""
+    query = {"deviceId": device_id, "eventType": "event_received", "limit": "1"}
+    items = (await station.call("GET", "/api/device-events", params=query)).json()["items"]
+    return int(items[0]["payload"]["data"]["n"]) if items else -1
 
 
 async def ready(station: StationProcess) -> dict[str, Any]:

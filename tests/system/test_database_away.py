@@ -138,6 +138,7 @@ async def test_what_finds_no_room_meanwhile_waits_in_the_broker_though_the_stati
         async with asyncio.timeout(20):
             while waiting < FULL_AT + JOURNAL_BOUND // 2:
                 waiting = sum(map(int, WAITING.findall(await station.figures())))
+                await asyncio.sleep(0.1)
         await station.kill()
         await station.start(healthy=False)
         await server.start()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
@@ -28,17 +29,20 @@ RATE: Final = 0.1  # reports a second of each device: all report within ten seco
 COMMANDED: Final = 50
 
 
-async def all_ready(http: httpx.AsyncClient, fleet: Fleet) -> None:
-    """Return when each has connected, shaken hands and reported, and the station says so."""
-    before = {device.external_id: device.firmware.tally.reports for device in fleet}
+async def all_ready(http: httpx.AsyncClient, fleet: Fleet, since: datetime) -> None:
+    """Return when the station is ready and has heard of each, and seen its state, since then."""
     await fleet.until_all(Phase.OPERATIONAL)
-    for device in fleet:
-        await device.until(lambda device: device.firmware.tally.reports > before[device.external_id])
     while True:
-        devices, ready = await http.get("/api/devices"), await http.get("/health/ready")
-        if ready.status_code == 200 and {device["status"] for device in devices.json()} == {"online"}:
+        ready, devices = await http.get("/health/ready"), (await http.get("/api/devices")).json()
+        heard = [device for device in devices if device["status"] == "online" and is_since(since, device)]
+        if ready.status_code == 200 and len(heard) == DEVICES:
             return
         await asyncio.sleep(0.1)
+
+
+def is_since(since: datetime, device: dict[str, Any]) -> bool:
+    times = [device["lastHeartbeatAt"], device["updatedAt"]]
+    return bool(device["lastKnownState"]) and all(datetime.fromisoformat(time) > since for time in times)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
@@ -59,13 +63,14 @@ async def test_five_hundred_devices_that_come_back_at_once_are_ready_in_half_a_m
         fleet = Fleet.of(members, Home(host=broker.host, port=broker.port, station_id=STATION_ID), rate=RATE)
         living = group.create_task(fleet.run())
         async with asyncio.timeout(READY_WITHIN):
-            await all_ready(http, fleet)
+            await all_ready(http, fleet, datetime.now(UTC) - timedelta(minutes=5))
         await broker.kill()
         for device in fleet:
             await device.until(lambda device: device.phase is not Phase.OPERATIONAL)
+        since = datetime.now(UTC)
         await broker.start()
         async with asyncio.timeout(READY_WITHIN):
-            await all_ready(http, fleet)
+            await all_ready(http, fleet, since)
         toggles = [f"/api/devices/{light}/command?wait=5" for light in ids[: 2 * COMMANDED : 2]]
         sent = await asyncio.gather(*(http.post(path, json={"action": "toggle"}) for path in toggles))
         shown = (await http.get("/api/devices")).json()

@@ -44,6 +44,8 @@ async def test_whatever_the_clock_shows_everything_goes_on(tmp_path: Path) -> No
         lamp = VirtualDevice(Make(external_id="lamp", type="light", tempo=0), home, added["deviceToken"])
         living = group.create_task(lamp.run())
         await lamp.until(lambda device: device.phase is Phase.OPERATIONAL)
+        while not (await station.device(added["id"]))["lastKnownState"]:  # what it says of itself has come in
+            await asyncio.sleep(0.05)
         seen = {}
         async with station.live() as live:
             for name, instant in JUMPS.items():

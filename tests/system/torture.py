@@ -58,7 +58,7 @@ class Ledger:
 
     def is_in(self, kept: Counter[Record], states: dict[str, int]) -> bool:
         """Whether all that was acknowledged is there."""
-        return self.acknowledged <= set(kept) and all(states[writer] >= n for writer, n in self.states.items())
+        return self.acknowledged <= set(kept) and all(states.get(writer, -1) >= n for writer, n in self.states.items())
 
     def check(self, kept: Counter[Record], states: dict[str, int]) -> None:
         """Raise `AssertionError` unless all that was acknowledged is kept once, and everybody had something to keep."""
@@ -66,7 +66,7 @@ class Ledger:
         assert not lost, f"{len(lost)} acknowledged records lost, such as {sorted(lost)[:5]}"
         doubled = [record for record, times in kept.items() if times > 1]
         assert not doubled, f"{len(doubled)} records applied twice, such as {sorted(doubled)[:5]}"
-        stale = [writer for writer, n in self.states.items() if states[writer] < n]
+        stale = [writer for writer, n in self.states.items() if states.get(writer, -1) < n]
         assert not stale, f"acknowledged states lost of {stale}"
         assert self.devices <= set(states), f"added devices lost: {self.devices - set(states)}"
         silent = set(WRITERS) - {writer for writer, _ in self.acknowledged}
@@ -262,8 +262,8 @@ async def main() -> None:
                 ledger = await victim.run(options.rounds)
         print(
             f"{database}: {options.rounds} rounds in {time.monotonic() - began:.0f} s, killed {dict(ledger.kills)}; "
-            f"{len(ledger.acknowledged)} records and {len(ledger.devices)} devices acknowledged, none lost, none "
-            f"doubled; slowest ready again after {ledger.slowest_ready:.1f} s",
+            f"{len(ledger.acknowledged)} records, {len(ledger.devices)} devices and the states of {len(ledger.states)} "
+            f"acknowledged, none lost, none doubled; slowest ready again after {ledger.slowest_ready:.1f} s",
             flush=True,
         )
 

@@ -36,7 +36,8 @@ STALLED: Final = 20.0
 DATABASE_STOPPED: Final = 10.0
 DATABASE_HELD: Final = 5.0
 UNPLUGGED: Final = 50  # devices
-JUMPS: Final = (3_600.0, -3_600.0, -56 * 365 * 86_400.0, 0.0)  # seconds away from what is right
+YEAR: Final = 365 * 86_400.0  # seconds
+JUMPS: Final = (3_600.0, -3_600.0, -56 * YEAR, 73 * YEAR, 0.0)  # seconds away from what is right
 SHOWN: Final = 3.0  # seconds for which each is
 
 RUBBISH: Final = (
@@ -176,8 +177,11 @@ class Troubles:
 
     async def database_locked(self) -> None:
         path = self.station.folder / "data" / "station.db"
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+            while not other.in_transaction:
+                with contextlib.suppress(sqlite3.OperationalError):  # the station writes just now
+                    other.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(0.01)
             await asyncio.sleep(DATABASE_STOPPED)
             other.execute("ROLLBACK")
 

@@ -41,6 +41,7 @@ class Inbound:
         self._routes = Routes()
         self._intake: Intake | None = None
         self._told: set[tuple[str, str]] = set()
+        self._bugs: set[tuple[Suffix, type[Exception]]] = set()
         self._acks: tuple[Batch[DeviceChange], Acknowledger, list[int]] | None = None
         self._on_roomy: Callable[[], None] = _nobody_waits
         self._handlers = {
@@ -136,8 +137,10 @@ class Inbound:
             except (DeviceUnknown, Malformed) as error:
                 outcome = "unknown_device" if isinstance(error, DeviceUnknown) else "malformed"
                 self._reject(route.suffix, outcome, route.external_id, str(error))
-            except Exception:  # a bug in one message must not stop the others; it's logged whole
-                if self._counted(route.suffix, "failed", route.external_id):
+            except Exception as bug:  # in one message must not stop the others; the first of its kind is logged whole
+                self.counts[route.suffix, "failed"] += 1
+                if (about := (route.suffix, type(bug))) not in self._bugs:
+                    self._bugs.add(about)
                     log.exception(_DROPPED, extra={"external_id": route.external_id, "suffix": route.suffix})
             else:
                 self.counts[_ACCEPTED[route.suffix]] += 1
@@ -191,18 +194,13 @@ class Inbound:
         receipt.done.add_done_callback(partial(_kept, came_by, packet_ids))
 
     def _reject(self, suffix: str, outcome: str, external_id: str, why: str) -> None:
-        if self._counted(suffix, outcome, external_id):
-            told = {"external_id": external_id, "suffix": suffix, "outcome": outcome, "reason": why}
-            log.warning(_DROPPED, extra=told)
-
-    def _counted(self, suffix: str, outcome: str, external_id: str) -> bool:
-        """Whether it's the first such one, to be logged."""
         self.counts[suffix, outcome] += 1
         about = (external_id, f"{suffix} {outcome}")
         if about in self._told or len(self._told) >= TOLD_OF:
-            return False
+            return
         self._told.add(about)
-        return True
+        told = {"external_id": external_id, "suffix": suffix, "outcome": outcome, "reason": why}
+        log.warning(_DROPPED, extra=told)
 
 
 def _nobody_waits() -> None:

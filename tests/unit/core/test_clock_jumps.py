@@ -107,6 +107,25 @@ async def test_a_box_that_starts_with_a_wrong_clock_logs_nobody_out(wrong: datet
         assert home.access.holds(home.access.verify(fresh.access_token))
 
 
+async def test_who_joins_a_box_whose_clock_is_far_ahead_stays_and_it_counts_as_nothing_later() -> None:
+    ports = ports_at(AHEAD)
+    async with ports.running() as home:
+        login = await home.access.register(email="me@example.org", password="correct horse")
+    async with ports.running() as home:
+        fresh = await home.access.refresh(login.refresh_token)
+        held = home.access.holds(home.access.verify(fresh.access_token))
+    ports.clock.wall = PRESENT
+    async with ports.running() as home:
+        again = await home.access.login(email="me@example.org", password="correct horse")
+        time = home.residents.time.now()
+    async with ports.running() as home:
+        fresh = await home.access.refresh(again.refresh_token)
+
+        assert held
+        assert time == PRESENT
+        assert home.access.holds(home.access.verify(fresh.access_token))
+
+
 async def test_who_joins_a_fresh_box_after_it_was_told_the_time_stays_logged_in_over_its_next_start() -> None:
     ports = ports_at(EPOCH)
     async with ports.running() as home:

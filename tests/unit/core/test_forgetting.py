@@ -97,6 +97,24 @@ async def test_while_the_clock_shows_what_cant_be_nothing_is_forgotten(attic: At
     assert (attic.asked, await attic.lines()) == (0, 1)
 
 
+async def test_a_jump_while_much_is_forgotten_dooms_nothing_more() -> None:
+    clock, asked = MemoryClock(), list[datetime]()
+
+    async def forget(before: datetime, limit: int) -> int:
+        asked.append(before)
+        clock.wall = datetime(2099, 1, 1, tzinfo=UTC)
+        return 0
+
+    perishables = [Perishable(name=name, kept_for=KEPT_FOR, forget=forget) for name in ("activities", "deeds")]
+    forgetting = Forgetting(perishables=perishables, clock=clock)
+    await forgetting.forget()
+    clock.leap(EVEN_FOR)
+    right = clock.wall
+    await forgetting.forget()
+
+    assert asked == [right - KEPT_FOR] * 2
+
+
 async def test_many_are_forgotten_in_small_batches_and_what_the_store_cant_goes_later(attic: Attic) -> None:
     await attic.told(2 * BATCH + 1)
     async with asyncio.TaskGroup() as group:

@@ -1,4 +1,8 @@
-"""Schedules of what devices say and what goes wrong, the same for a scripted broker and for a real one."""
+"""
+Schedules of what devices say and what goes wrong, the same for a scripted broker and for a real one.
+
+The scripted one comes to rest in between whenever it holds as many messages as its machine may.
+"""
 
 from __future__ import annotations
 

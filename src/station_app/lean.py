@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
+_M_MMAP_THRESHOLD: Final = -3  # mallopt(3), as the next
+_M_ARENA_MAX: Final = -8
 _LARGE: Final = 128 * 1024  # bytes: glibc's own bound, which it raises to 32 MiB as soon as something large was freed
 
 _mallopt: Final = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone, as the other
@@ -30,6 +31,12 @@ def give_back_what_is_large() -> None:
     """Have glibc give back at once what is large; its heap would keep it for good. Other C libraries are left alone."""
     if _mallopt is not None:
         _mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def share_one_heap() -> None:
+    """Have glibc serve all threads, of which few are busy at once, from one heap: in one each, more lies free."""
+    if _mallopt is not None:
+        _mallopt(_M_ARENA_MAX, 1)
 
 
 def give_back_what_is_free() -> bool:

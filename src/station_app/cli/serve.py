@@ -11,7 +11,7 @@ import uvloop
 
 from station_adapters.sql.child import TablesChild
 from station_adapters.system.notify import notify
-from station_app.lean import give_back_what_is_free, give_back_what_is_large
+from station_app.lean import give_back_what_is_free, give_back_what_is_large, share_one_heap
 from station_app.logs import set_up
 from station_app.settings import is_new, load_settings
 
@@ -28,6 +28,7 @@ GIVEN_BACK_EVERY: Final = 30.0  # seconds
 def serve() -> None:
     """See `station serve --help`."""
     give_back_what_is_large()
+    share_one_heap()
     settings = load_settings(os.environ)
     set_up(level=settings.log_level, form=settings.log_format)
     for warning in settings.warnings:

@@ -36,6 +36,7 @@ STALLED: Final = 20.0
 DATABASE_STOPPED: Final = 10.0
 DATABASE_HELD: Final = 5.0
 UNPLUGGED: Final = 50  # devices
+BACK_WITHIN: Final = 60.0  # seconds
 YEAR: Final = 365 * 86_400.0  # seconds
 JUMPS: Final = (3_600.0, -3_600.0, -56 * YEAR, 73 * YEAR, 0.0)  # seconds away from what is right
 SHOWN: Final = 3.0  # seconds for which each is
@@ -223,8 +224,15 @@ class Troubles:
         print(f"  the slow socket got {reading.result()} snapshots", flush=True)
 
     async def devices_unplugged(self) -> None:
-        for device in self.chance.sample(list(self.fleet), min(UNPLUGGED, len(self.fleet))):
+        """Over once each has connected anew: its will has come before that."""
+        unplugged = self.chance.sample(list(self.fleet), min(UNPLUGGED, len(self.fleet)))
+        before = {device.external_id: device.firmware.tally.connections for device in unplugged}
+        for device in unplugged:
             device.unplug()
+        with contextlib.suppress(TimeoutError):  # who doesn't come back is found missing
+            async with asyncio.timeout(BACK_WITHIN):
+                for device in unplugged:
+                    await device.until(lambda device: device.firmware.tally.connections > before[device.external_id])
 
     async def rubbish(self) -> None:
         device = self.chance.choice(list(self.fleet)).external_id

@@ -13,7 +13,6 @@ import os
 import platform
 import sqlite3
 import sys
-import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
@@ -121,9 +120,8 @@ async def rig(database: str, **settings: str) -> AsyncIterator[Rig]:
 
 
 def build() -> str:
-    """Which Python: with or without profile-guided optimisation makes a fifth."""
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return f"Python {platform.python_version()} {'with' if optimised else 'without'} PGO"
+    """Which Python: how it was compiled makes a fifth."""
+    return f"Python {platform.python_version()} ({platform.python_build()[1]}, {platform.python_compiler()})"
 
 
 async def _sqlite(path: Path) -> list[tuple[str, str]]:

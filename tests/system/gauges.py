@@ -21,9 +21,10 @@ SAMPLED_EVERY: Final = 10.0  # seconds
 WARM_AFTER: Final = 300.0  # seconds of a process, in which the soak has each trouble befall it once
 JUDGED_FROM: Final = 1_800.0  # seconds of a run; a shorter one says too little about its slope
 SLOPE_BOUND: Final = 1.0  # MB an hour
+BLOCKS_BOUND: Final = 10_000  # an hour: such a MB; what leaks into pages that a burst has left free shows here alone
 GROWTH_BOUND: Final = 5  # descriptors, threads, tasks, or what waits
 MB: Final = 1024 * 1024
-COUNTED: Final = re.compile(r"^station_(tasks|intake_messages|journal_changes) (\S+)$", re.MULTILINE)
+COUNTED: Final = re.compile(r"^station_(tasks|intake_messages|journal_changes|memory_blocks) (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Sample:
     tasks: int
     waiting: int
     """Messages and changes in its queues."""
+    blocks: int
+    """Of memory, that Python has in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,23 @@ class Reading:
 
     @property
     def slope(self) -> float:
+        """Of its memory, MB an hour."""
+        return self.slope_of(lambda sample: sample.rss)
+
+    @property
+    def blocks_slope(self) -> float:
+        """Of what lives in it, blocks an hour."""
+        return self.slope_of(lambda sample: sample.blocks)
+
+    def slope_of(self, figure: Callable[[Sample], float]) -> float:
         """
-        Of its memory, MB an hour: the median of the slopes between any two samples (Theil and Sen).
+        An hour's growth: the median of the slopes between any two samples (Theil and Sen).
 
         A sample may fall into a login, which takes 64 MiB for a tenth of a second. By least squares such a one hides
         growth when it comes first, and is growth when it comes last.
         """
         pairs = combinations(self.samples, 2)
-        return statistics.median((b.rss - a.rss) / (b.at - a.at) * 3_600 for a, b in pairs)
+        return statistics.median((figure(b) - figure(a)) / (b.at - a.at) * 3_600 for a, b in pairs)
 
     @property
     def cpu(self) -> float:
@@ -77,6 +89,8 @@ class Reading:
         wrong = []
         if run >= JUDGED_FROM and self.slope >= SLOPE_BOUND:
             wrong.append(f"Its memory grows by {self.slope:.2f} MB an hour.")
+        if run >= JUDGED_FROM and self.blocks_slope >= BLOCKS_BOUND:
+            wrong.append(f"What lives in its memory grows by {self.blocks_slope:,.0f} blocks an hour.")
         for what, grown in self.growths().items():
             if grown > GROWTH_BOUND:
                 wrong.append(f"Its {what} have grown by {grown:.0f}.")
@@ -96,6 +110,8 @@ class Reading:
         return (
             f"over {self.seconds / 60:.1f} warm minutes of one process: memory {rss[0]:.1f} MB at first, "
             f"{rss[-1]:.1f} at last, {max(rss):.1f} at most, slope {self.slope:+.2f} MB an hour; "
+            f"{self.samples[0].blocks:,} blocks in use at first, {self.samples[-1].blocks:,} at last, slope "
+            f"{self.blocks_slope:+,.0f} an hour; "
             f"{', '.join(f'{what} {grown:+.0f}' for what, grown in self.growths().items())}; "
             f"at most {max(sample.descriptors for sample in self.samples)} descriptors, "
             f"{max(sample.threads for sample in self.samples)} threads, "
@@ -142,4 +158,5 @@ def _sample(process: psutil.Process, figures: str) -> Sample:
         times.user + times.system,
         counted["tasks"],
         counted["intake_messages"] + counted["journal_changes"],
+        counted["memory_blocks"],
     )

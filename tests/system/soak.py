@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -84,7 +84,7 @@ class Soak:
             if time.monotonic() < until:
                 await self._befall(trouble)
         warm_at = time.monotonic() + WARM_AFTER
-        for trouble in cycle(self.troubles.rotation()):
+        for trouble in chain([self.troubles.much_at_once], cycle(self.troubles.rotation())):
             began = time.monotonic()
             if began >= until:
                 return

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def reading(*, mb_an_hour: float = 0.0, **added: int) -> Reading:
     """Half an hour, in which so much is added."""
-    calm = Sample(at=0, pid=1, rss=80, threads=5, descriptors=20, children=0, cpu=0, tasks=30, waiting=0)
+    calm = Sample(
+        at=0, pid=1, rss=80, threads=5, descriptors=20, children=0, cpu=0, tasks=30, waiting=0, blocks=500_000
+    )
     return Reading(
         [
             replace(
@@ -39,6 +41,8 @@ def reading(*, mb_an_hour: float = 0.0, **added: int) -> Reading:
         (reading(mb_an_hour=1.1), ["Its memory grows by 1.10 MB an hour."]),
         (reading(descriptors=18), ["Its open descriptors have grown by 12."]),
         (reading(threads=18), ["Its threads have grown by 12."]),
+        (reading(blocks=4_900), []),
+        (reading(blocks=5_100), ["What lives in its memory grows by 10,200 blocks an hour."]),
         (reading(tasks=18), ["Its tasks have grown by 12."]),
         (reading(waiting=18), ["Its waiting messages and changes have grown by 12."]),
     ],

@@ -82,6 +82,12 @@ class Troubles:
             troubles.append(self.station_started_before_its_database)
         return troubles
 
+    async def much_at_once(self) -> None:
+        """As much as will ever come together, so that what single troubles take later was there before."""
+        async with asyncio.TaskGroup() as group:
+            for trouble in (self.connection_stalled, self.slow_reader, self.devices_unplugged, self.rubbish):
+                group.create_task(trouble())
+
     def rotation(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """What comes again and again; first what the station has most to do with."""
         troubles: list[Callable[[], Awaitable[None]]] = [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,6 @@ class StationCollector(Collector):
             families.of_the_journal(self._home),
             families.of_the_wires(self._home, self._inlet, self._link, self._live),
             families.of_http(self._answers),
-            families.of_the_loop(len(asyncio.all_tasks())),
+            families.of_the_process(len(asyncio.all_tasks()), sys.getallocatedblocks()),
             () if self.size is None else families.of_the_database(self.size),
         )

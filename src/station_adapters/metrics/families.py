@@ -92,9 +92,10 @@ def of_the_database(size: int) -> Iterator[Metric]:
     yield _gauge("station_database_size_bytes", "Size of the database.", size)
 
 
-def of_the_loop(tasks: int) -> Iterator[Metric]:
-    """What is under way."""
+def of_the_process(tasks: int, blocks: int) -> Iterator[Metric]:
+    """What is under way, and what lives in memory."""
     yield _gauge("station_tasks", "Tasks of the event loop.", tasks)
+    yield _gauge("station_memory_blocks", "Blocks of memory that Python has in use.", blocks)
 
 
 def of_the_build(version: str, python: str) -> Iterator[Metric]:

@@ -68,6 +68,7 @@ async def test_all_that_is_promised_is_there(rig: MetricsRig) -> None:
         "station_journal_commit_seconds",
         "station_journal_refused",
         "station_live_sockets",
+        "station_memory_blocks",
         "station_mqtt_messages",
         "station_mqtt_reconnects",
         "station_part_up",
@@ -139,6 +140,17 @@ async def test_what_overload_shed_is_told_by_its_class_and_so_are_tasks(rig: Met
     assert await rig.value("station_shed_total", **{"class": "telemetry"}) == 3
     assert await rig.value("station_shed_total", **{"class": "activity"}) == 2
     assert await rig.value("station_tasks") == len(asyncio.all_tasks())
+
+
+async def test_what_lives_in_memory_is_told(rig: MetricsRig) -> None:
+    await rig.value("station_memory_blocks")
+    before = await rig.value("station_memory_blocks")
+    kept = [[] for _ in range(100_000)]  # type: ignore[var-annotated]  # they only live
+    after = await rig.value("station_memory_blocks")
+
+    assert before is not None
+    assert after is not None
+    assert 0.9 * len(kept) < after - before < 1.1 * len(kept)
 
 
 async def test_deeds_that_are_not_recorded_are_counted(rig: MetricsRig) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tests.system.onlookers import Record
 
 BURST: Final = 20_000  # reports
+EVENTS: Final = 5_000
 BURST_WITHIN: Final = 60.0  # seconds for the station to have seen its end
 BROKER_HELD: Final = 20.0  # seconds
 BROKER_AWAY: Final = 10.0
@@ -85,7 +86,13 @@ class Troubles:
     async def much_at_once(self) -> None:
         """As much as will ever come together, so that what single troubles take later was there before."""
         async with asyncio.TaskGroup() as group:
-            for trouble in (self.connection_stalled, self.slow_reader, self.devices_unplugged, self.rubbish):
+            for trouble in (
+                self.connection_stalled,
+                self.slow_reader,
+                self.devices_unplugged,
+                self.rubbish,
+                self.burst_of_events,
+            ):
                 group.create_task(trouble())
 
     def rotation(self) -> Sequence[Callable[[], Awaitable[None]]]:
@@ -93,6 +100,7 @@ class Troubles:
         troubles: list[Callable[[], Awaitable[None]]] = [
             self.rubbish,
             self.burst_of_reports,
+            self.burst_of_events,
             self.slow_reader,
             self.broker_restarted_empty,
             self.connection_cut,
@@ -221,6 +229,16 @@ class Troubles:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             self.record.wrong(f"The end of a burst wasn't seen within {BURST_WITHIN:.0f} s.")
+
+    async def burst_of_events(self) -> None:
+        """Each is a row of its own: as many as a quiet house has in a day, so that the database's caches are full."""
+        topics = [f"station/{STATION_ID}/device/{device.external_id}/event" for device in self.fleet]
+        async with aiomqtt.Client(
+            self.broker.host, self.broker.port, max_concurrent_outgoing_calls=len(topics)
+        ) as client:
+            for n in range(EVENTS // len(topics)):
+                told = json.dumps({"event": "user_event", "data": {"action": "press", "n": n}})
+                await asyncio.gather(*(client.publish(topic, told, qos=1) for topic in topics))
 
     async def slow_reader(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -102,6 +102,8 @@ class Torture:
                     await self._kill()
                     if number % check_every == 0 or number == rounds:
                         await self._check()
+                        records, ready = len(self.ledger.acknowledged), self.ledger.slowest_ready
+                        print(f"  {number} rounds, {records} records, ready within {ready:.1f} s", flush=True)
             finally:
                 self._over = True
                 for task in writers:

@@ -32,7 +32,9 @@ async def test_a_commit_does_not_look_at_what_earlier_ones_forgot(postgres_store
     await postgres_stores.reopen()  # whose connection ends tells what it has counted
 
     read, _ = await looked_at(postgres_stores, at_least=forgotten_before + COMMITS - KEPT - 1)
-    assert read - read_before <= 5 * COMMITS  # some for each commit; looking at all of them would be 18,000
+    # For each commit those that are of use, where the server has found that the table is small, and else fewer.
+    # To look at all of them would be 18,000.
+    assert read - read_before <= (KEPT + 2) * COMMITS
 
 
 async def test_what_a_commit_forgets_is_gone_whoever_kept_it(postgres_stores: PostgresStores) -> None:

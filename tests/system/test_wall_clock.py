@@ -53,13 +53,13 @@ async def test_whatever_the_clock_shows_everything_goes_on(tmp_path: Path) -> No
                 sent = await station.call("POST", command, json={"action": "toggle"})
                 told = await live.until("device_state_changed")
                 seen[name] = (sent.json()["status"], told["state"]["on"])
+        events = await station.events(added["id"])
         await station.stop()
         clock.show(EPOCH)
         await station.start()
         station.token = token
         kept = await station.call("GET", "/api/users/me")
         again = await station.call("POST", "/api/auth/login", json=OWNER)
-        events = await station.events(added["id"])
         living.cancel()
 
     assert seen == {name: ("applied", n % 2 == 0) for n, name in enumerate(JUMPS)}

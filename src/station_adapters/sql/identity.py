@@ -48,8 +48,9 @@ class SqlIdentityStore:
                 # What a former connection may still be committing is waited for, and seen whole.
                 connection.execute(text(f"LOCK TABLE {WRITTEN} IN SHARE MODE"))
             home = connection.execute(select(station.c.owner_id, station.c.name)).one()
+            everybody = select(users).order_by(users.c.created_at, users.c.id)
             return People(
-                users=[user_in(row) for row in connection.execute(select(users)).mappings()],
+                users=[user_in(row) for row in connection.execute(everybody).mappings()],
                 sessions=[session_in(row) for row in connection.execute(select(sessions)).mappings()],
                 owner_id=home.owner_id,
                 invites=members.open_invites(connection),

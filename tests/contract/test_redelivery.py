@@ -46,6 +46,8 @@ class Rig:
         self._group = group
         self._link: asyncio.Task[None] | None = None
         self._subscribed = asyncio.Event()
+        self.reachable = asyncio.Event()
+        self.reachable.set()
         self._last = 0
 
     # The station
@@ -74,6 +76,7 @@ class Rig:
     async def _hold(self) -> None:
         link = MqttLink(BrokerAddress(host="127.0.0.1", port=self.proxy.port), "station/s")
         while True:
+            await self.reachable.wait()
             with contextlib.suppress(LinkDown):
                 await link.run(self.station.inbound, self._subscribed)
             await asyncio.sleep(0.01)  # as a supervisor would, before it tries again

@@ -64,13 +64,13 @@ class Replay:
         self._rig.proxy.up.swallowing = True
 
     async def cut(self, turns: int = 0) -> None:  # noqa: ARG002
-        await self._rig.proxy.refuse()
+        self._rig.reachable.clear()
         await self._break()
         await self._rig.down()
 
     async def reconnect(self, turns: int = 0) -> None:  # noqa: ARG002
         await self.cut()
-        self._rig.proxy.accept()
+        self._rig.reachable.set()
         await self._rig.up()
 
     async def kill(self, *, store_is_back: bool) -> None:

@@ -33,13 +33,14 @@ def link_errors() -> Iterator[None]:
         yield
         _heed_cancellation()
     except (aiomqtt.MqttError, OSError, ValueError) as error:
+        _heed_cancellation()
         # paho raises ValueError for a host that is none; its messages never hold the password.
         raise LinkDown(str(error) or type(error).__name__) from error
 
 
 def _heed_cancellation() -> None:
     """Raise `CancelledError` when the task was cancelled but goes on."""
-    # `asyncio.wait_for` of Python 3.11, in which aiomqtt waits, forgets one that comes together with the answer.
+    # `asyncio.wait_for` of Python 3.11, in which aiomqtt waits, forgets one that comes with an answer or error.
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

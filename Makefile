@@ -16,9 +16,7 @@ demo: setup ## the station with virtual devices, until Ctrl-C
 
 test: setup ## everything: checks, unit, contract and system tests, PostgreSQL included
 	@$(MAKE) --no-print-directory check
-	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest tests/unit -q
-	$(PY) -m coverage report --fail-under=100
+	$(PY) -m pytest tests/unit -q -n 2 --cov
 	@# these wait more than they work: three at a time on two cores
 	$(PY) -m pytest tests/contract tests/system -q -n 3 --dist loadfile
 

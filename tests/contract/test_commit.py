@@ -146,7 +146,7 @@ async def test_a_refused_change_leaves_nothing_of_its_batch(stores: StoreRig, po
     await stores.devices.commit(batch(1, tells(pir, {"n": 1})))
 
     assert sorted(loaded.devices, key=lambda d: d.external_id) == [lamp, pir]
-    assert (loaded.last_batch, loaded.deliveries, feed) == (0, [], [])
+    assert (loaded.last_batch, loaded.deliveries, feed) == (0, {}, [])
     assert await actions(stores.devices) == [{"action": "press", "n": 1}]
 
 
@@ -157,7 +157,7 @@ async def test_a_batch_that_comes_again_changes_nothing(stores: StoreRig) -> Non
     await stores.devices.commit(batch(6, reports(lamp, {"on": True}), deliveries=[(3, 30)]))
     loaded = await stores.devices.load()
 
-    assert (loaded.last_batch, loaded.deliveries, loaded.devices) == (7, [(1, 10)], [lamp])
+    assert (loaded.last_batch, loaded.deliveries, loaded.devices) == (7, {7: [(1, 10)]}, [lamp])
     assert await actions(stores.devices) == [{"action": "press", "n": 7}]
 
 
@@ -166,7 +166,7 @@ async def test_a_batch_that_comes_twice_at_once_is_kept_once(stores: StoreRig) -
     same = batch(1, tells(lamp, {"n": 1}), deliveries=[(1, 10)])
     await asyncio.gather(*(stores.devices.commit(same) for _ in range(5)))
 
-    assert (await stores.devices.load()).deliveries == [(1, 10)]
+    assert (await stores.devices.load()).deliveries == {1: [(1, 10)]}
     assert await actions(stores.devices) == [{"action": "press", "n": 1}]
 
 
@@ -180,9 +180,9 @@ async def test_deliveries_are_kept_in_order_until_they_are_of_no_use(stores: Sto
     await stores.devices.commit(batch(11, deliveries=[(4, 40)], oldest=10))
     rest = await stores.devices.load()
 
-    assert all_of_them.deliveries == [(3, 30), most, (1, 10), (3, 31), (3, 30)]
+    assert list(all_of_them.deliveries.items()) == [(2, [(3, 30), most, (1, 10)]), (10, [(3, 31), (3, 30)])]
     assert all_of_them.last_batch == 10
-    assert rest.deliveries == [(3, 31), (3, 30), (4, 40)]
+    assert rest.deliveries == {10: [(3, 31), (3, 30)], 11: [(4, 40)]}
 
 
 async def test_a_wholly_empty_batch_is_kept_for_what_it_forgets_alone(stores: StoreRig) -> None:
@@ -199,9 +199,9 @@ async def test_a_wholly_empty_batch_is_kept_for_what_it_forgets_alone(stores: St
     await stores.devices.commit(batch(5, deliveries=[(1, 10)]))
     anew = await stores.devices.load()
 
-    assert (some.last_batch, some.deliveries) == (3, [(3, 30)])
-    assert (none.last_batch, none.deliveries) == (4, [])
-    assert (anew.last_batch, anew.deliveries) == (5, [(1, 10)])
+    assert (some.last_batch, some.deliveries) == (3, {2: [(3, 30)]})
+    assert (none.last_batch, none.deliveries) == (4, {})
+    assert (anew.last_batch, anew.deliveries) == (5, {5: [(1, 10)]})
     assert anew.devices == [lamp]
     assert await actions(stores.devices) == [{"action": "press", "n": 1}]
 
@@ -213,7 +213,7 @@ async def test_a_large_batch_is_kept_whole_and_in_order(stores: StoreRig) -> Non
     loaded = await stores.devices.load()
     told = await actions(stores.devices)
 
-    assert loaded.deliveries == [(n + 1, n) for n in range(2_000)]
+    assert loaded.deliveries == {1: [(n + 1, n) for n in range(2_000)]}
     assert told == [{"action": "press", "n": n} for n in range(1_500, 2_000)]
 
 
@@ -247,7 +247,7 @@ async def test_a_cancelled_batch_is_kept_whole_or_not_at_all_and_can_come_again(
     loaded = await stores.devices.load()
 
     assert await actions(stores.devices) == [{"action": "press", "n": n} for n in range(1, 31)]
-    assert (loaded.last_batch, loaded.deliveries) == (30, [(n, n) for n in range(1, 31)])
+    assert (loaded.last_batch, loaded.deliveries) == (30, {n: [(n, n)] for n in range(1, 31)})
     assert loaded.devices[0].state == {"n": 30}
 
 

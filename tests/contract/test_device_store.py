@@ -28,7 +28,7 @@ NOBODY = str(uuid.UUID(int=7))
 async def test_a_new_store_holds_nothing(stores: StoreRig) -> None:
     loaded = await stores.devices.load()
 
-    assert (loaded.devices, loaded.credentials, loaded.last_batch, loaded.deliveries) == ([], [], 0, [])
+    assert (loaded.devices, loaded.credentials, loaded.last_batch, loaded.deliveries) == ([], [], 0, {})
 
 
 async def test_a_device_is_kept_whole_over_a_restart(stores: StoreRig) -> None:

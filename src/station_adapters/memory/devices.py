@@ -51,7 +51,7 @@ class MemoryDeviceStore:
         self._successors: dict[str, Successor] = {}
         self._feed = Chronicle[Activity](lambda activity: activity.created_at)
         self._last_batch = 0
-        self._deliveries: list[tuple[int, Delivery]] = []
+        self._deliveries: dict[int, list[Delivery]] = {}
         self.types: Sequence[DeviceType] = ()
         self._zones: dict[str, Zone] = {}
         self.trouble: StationError | None = None
@@ -193,7 +193,7 @@ class MemoryDeviceStore:
             credentials=list(self._credentials.values()),
             successors=list(self._successors.values()),
             last_batch=self._last_batch,
-            deliveries=[delivery for _, delivery in self._deliveries],
+            deliveries=dict(self._deliveries),
         )
 
     def _commit(self, batch: Batch[DeviceChange]) -> None:
@@ -214,8 +214,9 @@ class MemoryDeviceStore:
                     self._outbox.take(event, event_id)
             self.ledger.add(change.deeds)
         self._last_batch = batch.number
-        self._deliveries = [kept for kept in self._deliveries if kept[0] >= batch.oldest]
-        self._deliveries += [(batch.number, delivery) for delivery in batch.deliveries]
+        self._deliveries = {number: kept for number, kept in self._deliveries.items() if number >= batch.oldest}
+        if batch.deliveries:
+            self._deliveries[batch.number] = list(batch.deliveries)
 
     def _is_wanted(self, item: Activity, wanted: ActivityFilter) -> bool:
         device = self._devices.get(item.device_id)

@@ -200,14 +200,14 @@ def _load(connection: Connection) -> tuple[Loaded, int]:
     ).one()
     connection.execute(update(devices).where(devices.c.status != "offline").values(status="offline"))
     known = connection.execute(select(devices)).mappings().all()
-    packed = connection.scalars(select(journal_deliveries.c.deliveries).order_by(journal_deliveries.c.batch)).all()
+    on_record = connection.execute(select(journal_deliveries).order_by(journal_deliveries.c.batch)).all()
     credentials = [credential_in(row) for row in known]
     loaded = Loaded(
         devices=[device_in(row) for row in known],
         credentials=[credential for credential in credentials if credential is not None],
         successors=[successor for row in known if (successor := successor_in(row)) is not None],
         last_batch=last_batch,
-        deliveries=[delivery for some in packed for delivery in unpack(some)],
+        deliveries={number: unpack(packed) for number, packed in on_record},
     )
     return loaded, epoch
 

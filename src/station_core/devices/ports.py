@@ -32,13 +32,14 @@ class DeviceChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """All that the store holds of devices, and where the journal stands: last batch, and deliveries oldest first."""
+    """All that the store holds of devices, and where the journal stands: last batch, and each one's deliveries."""
 
     devices: Sequence[Device]
     credentials: Sequence[Credential]
     successors: Sequence[Successor]
     last_batch: int
-    deliveries: Sequence[Delivery]
+    deliveries: Mapping[int, Sequence[Delivery]]
+    """By the number of the batch that brought them, oldest first."""
 
 
 class DeviceStore(Keeper[DeviceChange], Protocol):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from array import array
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Delivery: TypeAlias = tuple[int, int]
 """What identifies a message that may come again: its packet id and the CRC-32 of its topic and payload."""
@@ -44,7 +47,7 @@ class Deliveries:
         self._times[packet_id] += 1
         self._any = True
 
-    def record(self, number: int, deliveries: list[Delivery]) -> int:
+    def record(self, number: int, deliveries: Sequence[Delivery]) -> int:
         """These come on record with a batch; return the number of the oldest that is still of use."""
         if deliveries:
             self._numbers.append(number)

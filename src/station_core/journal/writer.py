@@ -11,7 +11,7 @@ from station_core.journal.deliveries import Deliveries
 from station_core.measures import SECONDS, SIZES, Distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from station_core.clock import Clock
     from station_core.journal.batch import Keeper
@@ -68,14 +68,16 @@ class Journal(Generic[C]):
         self.batch_sizes = Distribution(SIZES)  # changes of what was committed
         self.commit_seconds = Distribution(SECONDS)
 
-    def resume(self, last_number: int, deliveries: Sequence[Delivery]) -> None:
-        """Go on after the last batch that the store has on record, with the deliveries on record, oldest first."""
+    def resume(self, last_number: int, deliveries: Mapping[int, Sequence[Delivery]]) -> None:
+        """Go on after the last batch that the store has, with the deliveries on record by batch, oldest first."""
         self._number = last_number
         self._deliveries.clear()
         # What is on record stays there as long as if it had come in this run: its acknowledgement may have been lost.
-        for delivery in deliveries:
-            self._deliveries.expect(delivery)
-        self._deliveries.record(0, list(deliveries))
+        # Nor does it stay longer: a house that starts each night would never come to forget any of it.
+        for number, brought in deliveries.items():
+            for delivery in brought:
+                self._deliveries.expect(delivery)
+            self._deliveries.record(number, brought)
 
     def delivered(self, delivery: Delivery) -> bool:
         """Whether this delivery is on record, or about to be; ask only for one that its sender marks as repeated."""

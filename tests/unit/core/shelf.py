@@ -36,7 +36,7 @@ class Shelf:
         self.words: list[str] = []
         self.batches: list[list[str]] = []
         self.last_number = 0
-        self.deliveries: list[tuple[int, Delivery]] = []
+        self.deliveries: dict[int, list[Delivery]] = {}
 
     async def commit(self, batch: Batch[str]) -> None:
         changes, deliveries = list(batch.changes), list(batch.deliveries)
@@ -52,15 +52,16 @@ class Shelf:
             self.words += changes
             self.batches.append(changes)
             self.last_number = batch.number
-            self.deliveries = [kept for kept in self.deliveries if kept[0] >= batch.oldest]
-            self.deliveries += [(batch.number, delivery) for delivery in deliveries]
+            self.deliveries = {number: kept for number, kept in self.deliveries.items() if number >= batch.oldest}
+            if deliveries:
+                self.deliveries[batch.number] = deliveries
         await settled(3)
         if fate is Fate.ANSWER_LOST:
             raise StoreUnavailable
 
     @property
     def on_record(self) -> list[Delivery]:
-        return [delivery for _, delivery in self.deliveries]
+        return [delivery for brought in self.deliveries.values() for delivery in brought]
 
 
 class Desk:

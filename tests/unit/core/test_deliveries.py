@@ -44,13 +44,29 @@ async def test_what_was_on_record_before_a_restart_stays_there_after_it() -> Non
         journal.append("a", (1, 7))
         await journal.drained()
     after = Desk(shelf=before.shelf)
-    after.journal.resume(before.shelf.last_number, before.shelf.on_record)
+    after.journal.resume(before.shelf.last_number, before.shelf.deliveries)
     async with after.at_work() as journal:
         journal.append("b", (2, 8))
         await journal.drained()
 
     assert after.journal.delivered((1, 7))
     assert before.shelf.on_record == [(1, 7), (2, 8)]
+
+
+async def test_a_house_that_starts_each_night_keeps_no_more_on_record_than_one_that_never_does() -> None:
+    a_day = DELIVERIES_KEPT // 4
+    desk = Desk()
+    for day in range(7):
+        desk = Desk(shelf=desk.shelf)
+        desk.journal.resume(desk.shelf.last_number, desk.shelf.deliveries)
+        async with desk.at_work() as journal:
+            for packet_id in range(day * a_day, (day + 1) * a_day):
+                journal.append("", (packet_id, 7))
+            await journal.drained()
+
+    assert desk.shelf.on_record == [(packet_id, 7) for packet_id in range(3 * a_day, 7 * a_day)]
+    assert not desk.journal.delivered((3 * a_day - 1, 7))
+    assert desk.journal.delivered((3 * a_day, 7))
 
 
 async def test_changes_without_deliveries_push_none_from_the_record() -> None:
@@ -132,7 +148,7 @@ async def test_after_a_restart_only_what_the_store_has_on_record_was_delivered()
     desk = Desk()
     desk.journal.append("a", (1, 7))
 
-    desk.journal.resume(3, [(2, 8)])
+    desk.journal.resume(3, {2: [(2, 8)]})
 
     assert not desk.journal.delivered((1, 7))
     assert desk.journal.delivered((2, 8))

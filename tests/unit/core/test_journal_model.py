@@ -51,7 +51,7 @@ class Broker:
     def reconnect(self) -> None:
         """The station began anew: a journal that knows only what the store holds."""
         self.desk = Desk(shelf=self._shelf)
-        self.desk.journal.resume(self._shelf.last_number, self._shelf.on_record)
+        self.desk.journal.resume(self._shelf.last_number, self._shelf.deliveries)
         for packet_id, word in list(self.unacknowledged.items()):
             self._deliver(packet_id, word, again=True)
 

@@ -14,7 +14,7 @@ from station_core.devices.credentials import Account
 from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 
@@ -27,7 +27,9 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def broker_in(folder: Path, port: int, *, anonymous: bool = False) -> MosquittoBroker:
+def broker_in(
+    folder: Path, port: int, *, anonymous: bool = False, write: Callable[[Path, bytes], None] = write
+) -> MosquittoBroker:
     return MosquittoBroker(
         listener=Listener(host="127.0.0.1", port=port, anonymous=anonymous),
         station=STATION,
@@ -52,10 +54,10 @@ async def running(broker: MosquittoBroker) -> AsyncIterator[asyncio.Task[None]]:
 class Park:
     """A broker with two devices admitted."""
 
-    def __init__(self, folder: Path, *, anonymous: bool = False) -> None:
+    def __init__(self, folder: Path, *, anonymous: bool = False, write: Callable[[Path, bytes], None] = write) -> None:
         self.port = free_port()
         self.folder = folder
-        self.broker = broker_in(folder, self.port, anonymous=anonymous)
+        self.broker = broker_in(folder, self.port, anonymous=anonymous, write=write)
         self.accounts = [
             Account(external_id=name, digest=self.broker.digest(f"token of {name}")) for name in (LAMP, DOOR)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sqlite3
 import stat
 import sys
@@ -196,6 +197,25 @@ async def test_a_server_that_falls_silent_is_unavailable_and_then_available_agai
 
     assert [type(end) for end in ends] == [StoreUnavailable] * 3
     assert present.state == {"on": True}
+
+
+async def test_a_host_that_goes_without_a_word_is_found_within_ten_seconds(postgres_stores: PostgresStores) -> None:
+    database = open_database(postgres_stores.direct.replace("postgresql:", "postgresql+asyncpg:"))
+    assert isinstance(database, PostgresDatabase)
+    connection = await database.connect()
+    sock = connection._transport.get_extra_info("socket")
+    idle, interval, count = (
+        sock.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    unanswered = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
+    alive = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    await connection.close()
+    await database.close()
+
+    assert alive == 1
+    assert idle + interval * count < 10
+    assert unanswered < 10
 
 
 async def test_after_a_restart_of_the_server_the_first_attempt_succeeds() -> None:

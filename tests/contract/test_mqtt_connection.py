@@ -13,6 +13,7 @@ import pytest
 from station_adapters.mqtt.address import BrokerAddress
 from station_adapters.mqtt.connection import connected
 from station_adapters.mqtt.merging import Message
+from station_adapters.mqtt.packets import LARGEST
 from station_adapters.mqtt.topics import parse
 from station_core.errors import BrokerUnavailable, LinkDown
 from tests.servers.fault_proxy import FaultProxy
@@ -72,6 +73,36 @@ async def test_a_broker_that_leaves_behind_its_welcome_is_no_connection(complain
         await settled()
 
     assert complaints == []
+
+
+async def test_that_the_broker_knew_of_no_session_is_told_though_nothing_comes_of_the_connection() -> None:
+    kept: list[bool] = []
+    async with rude_broker() as address:
+        with pytest.raises(LinkDown):
+            async with connected(address, "canary", _ignore, on_session=kept.append) as connection:
+                await connection.ended()
+
+    assert kept == [False]
+
+
+async def test_a_message_that_is_too_large_is_not_brought_and_what_follows_is() -> None:
+    came: list[bytes] = []
+    got = asyncio.Event()
+
+    def take(_topic: bytes, payload: bytes, _packet_id: int, _flags: int, _connection: Connection) -> None:
+        came.append(payload[:1])
+        got.set()
+
+    async with Mosquitto() as broker:
+        address = BrokerAddress(host=broker.host, port=broker.port)
+        async with connected(address, "reader", take) as reader, connected(address, "canary", _ignore) as connection:
+            await reader.subscribe(["t"])
+            await connection.publish("t", b"x" * (2 * LARGEST))
+            await connection.publish("t", b"y")
+            async with asyncio.timeout(10):
+                await got.wait()
+
+    assert came == [b"y"]
 
 
 async def test_what_is_to_be_sent_is_dropped_with_the_connection(complaints: list[str]) -> None:

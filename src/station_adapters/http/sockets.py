@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from station_core.identity.model import Principal
 
 AUTH_WITHIN: Final = 9.0  # seconds; with the hub's round of a second it's the ten of docs/protocols.md §4
+SAID_AT_ONCE: Final = 64  # frames to one socket before others get their turn of the loop
 CLOSE_WITHIN: Final = 1.0  # seconds for the close frame to go to a socket that may not read
 
 
@@ -103,8 +104,12 @@ class LiveSocket:
 
     async def _write(self) -> None:
         await self._authenticated.wait()
+        said = 0
         while self.subscriber is not None:
             await self._say(await self.subscriber.next())
+            said += 1
+            if said % SAID_AT_ONCE == 0:
+                await asyncio.sleep(0)  # who reads as fast as this writes would hold up everybody
 
     async def _read(self) -> None:
         while True:

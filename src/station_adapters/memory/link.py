@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from station_core.devices.credentials import Account
-    from station_core.errors import BrokerUnavailable
+    from station_core.errors import BrokerUnavailable, StationError
     from station_core.values import Value
 
 
@@ -65,7 +65,7 @@ class MemoryDoor:
 
     def __init__(self) -> None:
         self.admitted: dict[str, str] = {}
-        self.trouble: BrokerUnavailable | None = None
+        self.trouble: StationError | None = None
 
     def digest(self, token: str) -> str:
         """See `BrokerDoor`."""

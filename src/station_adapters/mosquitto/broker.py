@@ -14,7 +14,7 @@ from station_adapters.mosquitto import files
 from station_adapters.mosquitto.files import Listener, Login
 from station_adapters.mosquitto.orphan import GONE_WITHIN, end_orphan
 from station_adapters.mosquitto.probe import accepts
-from station_core.errors import BrokerUnavailable, LinkDown, SettingInvalid
+from station_core.errors import BrokerUnavailable, LinkDown, SettingInvalid, StationError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -27,6 +27,7 @@ log = logging.getLogger("station.broker")
 
 UP_WITHIN: Final = 5.0  # seconds from the start until it answers by its list
 ADMITTED_WITHIN: Final = 3.0  # seconds from a new list; who waits for that has 5 for this, the store and the link
+BEHIND_FOR: Final = (2.0, 10.0)  # seconds between attempts to bring it in step: first, longest
 YIELDS: Final = 5  # steps of niceness: in overload the station gets to what the broker has before the broker takes more
 _ASKED_EVERY: Final = 0.005  # seconds
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # where to reach it from here
@@ -51,6 +52,7 @@ class MosquittoBroker:
         self._process: Process | None = None
         self._begun = False
         self._one_at_a_time = asyncio.Lock()
+        self._behind = asyncio.Event()  # it may answer by an older list
         self._last_words = ""
 
     @property
@@ -70,6 +72,7 @@ class MosquittoBroker:
     async def admit(self, accounts: Sequence[Account]) -> None:
         """See `BrokerDoor`; before the first start the list is only kept."""
         self._accounts = list(accounts)
+        self._behind.set()
         if unnamed := [account.external_id for account in accounts if not files.can_log_in(account.external_id)]:
             log.warning("the own broker can't name an id with a colon: no MQTT for it", extra={"external_ids": unnamed})
         async with self._one_at_a_time:
@@ -77,13 +80,11 @@ class MosquittoBroker:
                 if self._begun:
                     raise BrokerUnavailable
                 return
-            newcomer = self._newcomer()
-            await asyncio.to_thread(self._write_passwords, newcomer)
             try:
-                self._process.send_signal(signal.SIGHUP)
-                await self._until_accepted(newcomer, ADMITTED_WITHIN)
-            except (ProcessLookupError, LinkDown) as error:
+                await self._until_accepted(await self._tell(self._process), ADMITTED_WITHIN)
+            except LinkDown as error:
                 raise BrokerUnavailable from error
+            self._behind.clear()
 
     async def run(self, ready: asyncio.Event) -> None:
         """Keep one child; set *ready* once it lets in whom it should; raise `LinkDown` when it ends."""
@@ -91,6 +92,7 @@ class MosquittoBroker:
         await asyncio.to_thread(end_orphan, self._pid_file, self._configuration)
         async with self._one_at_a_time:
             newcomer = self._newcomer()
+            self._behind.clear()
             await asyncio.to_thread(self._write_all, newcomer)
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -107,8 +109,10 @@ class MosquittoBroker:
             self._write(self._pid_file, f"{process.pid}\n".encode())
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(process))
+                following = group.create_task(self._catch_up(process))
                 proving = group.create_task(self._prove(newcomer, ready))
                 await process.wait()
+                following.cancel()
                 proving.cancel()
         except ExceptionGroup as failed:  # not except*: before Python 3.11.4 it wraps what is raised in it
             raise failed.exceptions[0] from None
@@ -119,6 +123,45 @@ class MosquittoBroker:
             self._pid_file.unlink(missing_ok=True)
         words = self._last_words or f"exit code {process.returncode}"
         raise LinkDown(f"Mosquitto on port {self._listener.port} (STATION_MQTT_PORT) ended: {words}")
+
+    async def _tell(self, process: Process) -> Login:
+        """Have it read the newest list; who can enter once it has. Raise `BrokerUnavailable`."""
+        newcomer = self._newcomer()
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write_passwords, newcomer))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # else its older list might come after a newer one
+            raise
+        try:
+            process.send_signal(signal.SIGHUP)
+        except ProcessLookupError as error:
+            raise BrokerUnavailable from error
+        return newcomer
+
+    async def _catch_up(self, process: Process) -> None:
+        """Bring it in step after an attempt that failed, or that nobody waited for."""
+        pause, longest = BEHIND_FOR
+        while True:
+            await self._behind.wait()
+            await asyncio.sleep(pause)  # who has set it is at it
+            if not self._behind.is_set():
+                continue
+            accounts = self._accounts
+            try:
+                async with self._one_at_a_time:
+                    newcomer = await self._tell(process)
+                # Not while others are kept from it: whoever comes now has a deadline.
+                await self._until_accepted(newcomer, ADMITTED_WITHIN)
+            except StationError as trouble:
+                if pause < longest:
+                    log.warning("the broker may let in whom it shouldn't", extra={"reason": str(trouble)})
+                pause = min(pause * 2, longest)
+                continue
+            if accounts is self._accounts:
+                self._behind.clear()
+                pause, _ = BEHIND_FOR
+                log.info("the broker is in step again")
 
     def _newcomer(self) -> Login:
         """

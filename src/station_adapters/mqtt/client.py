@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from station_adapters.mqtt.outgoing import Outgoing
-from station_adapters.mqtt.packets import PUBACK, PacketCutter
+from station_adapters.mqtt.packets import LARGEST, PUBACK, PacketCutter
 from station_core.errors import Malformed
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ class Client(aiomqtt.Client):
 
     cutter: PacketCutter[Any]
     on_read: Callable[[], None] | None = None
+    on_session: Callable[[bool], None] | None = None
 
     def __init__(self, address: BrokerAddress, client_id: str, *, lasting: bool = True) -> None:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         if lasting:
             properties.SessionExpiryInterval = SESSION_FOR
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = LARGEST  # the broker drops what is larger, as if sent (MQTT 5.0 §3.1.2.11.4)
         super().__init__(
             address.host,
             address.port,
@@ -69,7 +71,6 @@ class Client(aiomqtt.Client):
             tls_context=ssl.create_default_context() if address.tls else None,
             logger=logging.getLogger("station.mqtt.client"),
         )
-        self.session_present = False
         self.sent = Outgoing(WINDOW)
         self._control = bytearray()
         self._reading = True
@@ -122,7 +123,7 @@ class Client(aiomqtt.Client):
         self._connected.add_done_callback(_seen)
         self._disconnected.add_done_callback(_seen)
         # Messages that still wait hold the connection that brought them, and the collector doesn't see that.
-        self.cutter, self.on_read = PacketCutter(_unheard, _unheard, None), None
+        self.cutter, self.on_read, self.on_session = PacketCutter(_unheard, _unheard, None), None, None
 
     def control(self, packet: bytes) -> None:
         """Take a packet that is no PUBLISH; paho gets it, unless it acknowledges one of ours."""
@@ -135,7 +136,8 @@ class Client(aiomqtt.Client):
     def _on_connect(
         self, client: Any, userdata: Any, flags: ConnectFlags, reason_code: ReasonCode, properties: Any = None
     ) -> None:
-        self.session_present = flags.session_present
+        if self.on_session is not None and not reason_code.is_failure:
+            self.on_session(flags.session_present)
         self.sent = Outgoing(min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW)))
         super()._on_connect(client, userdata, flags, reason_code, properties)
 

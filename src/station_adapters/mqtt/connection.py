@@ -52,11 +52,6 @@ class Connection:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    @property
-    def session_kept(self) -> bool:
-        """Whether the broker still had our session from before."""
-        return self._client.session_present
-
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe at QoS 1, without retained messages and our own; raise `LinkDown` when one is refused."""
         options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
@@ -108,6 +103,7 @@ async def connected(
     client_id: str,
     on_publish: Callable[[bytes, bytes, int, int, Connection], None],
     on_read: Callable[[Connection], None] | None = None,
+    on_session: Callable[[bool], None] | None = None,
     *,
     lasting: bool = True,
 ) -> AsyncIterator[Connection]:
@@ -115,12 +111,14 @@ async def connected(
     A connection that was accepted; *on_publish* gets what the cutter tells. Raise `LinkDown` when there is none.
 
     *on_read* is called behind all messages of a piece of the stream, of up to 64 KiB, if there are any. The broker
-    keeps a *lasting* session beyond the connection.
+    keeps a *lasting* session beyond the connection; *on_session* is told whether it had kept one, before anything else
+    is said, also when nothing comes of the connection.
     """
     client = Client(address, client_id, lasting=lasting)
     connection = Connection(client)
     client.cutter = PacketCutter(on_publish, client.control, connection)
     client.on_read = None if on_read is None else partial(on_read, connection)
+    client.on_session = on_session
     try:
         with link_errors():
             await client.__aenter__()

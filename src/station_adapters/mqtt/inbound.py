@@ -59,6 +59,7 @@ class Inbound:
             self._intake = Intake(
                 handle=self._handle,
                 room=self._room,
+                fits=self._home.devices.fits,
                 soon=asyncio.get_running_loop().call_soon,
                 on_roomy=self._roomy,
                 on_shedding=self._shedding,
@@ -66,16 +67,14 @@ class Inbound:
             )
         return self._intake
 
-    def connected(self, *, session_kept: bool, on_roomy: Callable[[], None]) -> None:
-        """
-        There is a new connection; *on_roomy* is called, again and again, while the intake has room.
+    def begun_anew(self) -> None:
+        """The broker had no session of ours: it brings nothing again, and numbers from the start."""
+        self._home.journal.forget_deliveries()
+        self.intake.forget_packet_ids()
 
-        *session_kept*: whether the broker still had our session, and so may bring again what it brought before.
-        """
+    def connected(self, on_roomy: Callable[[], None]) -> None:
+        """There is a new connection; *on_roomy* is called, again and again, while the intake has room."""
         self._on_roomy = on_roomy
-        if not session_kept:
-            self._home.journal.forget_deliveries()
-            self.intake.forget_packet_ids()
         if not self.intake.full:
             on_roomy()  # what the broker brought before this may have stopped the reading, and found room meanwhile
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from station_adapters.mqtt.merging import Message, Shape, merge
@@ -23,10 +24,12 @@ FULL_AT: Final = 15_000  # waiting messages at which reading stops: what couldn'
 READ_AGAIN_AT: Final = 5_000
 BYTES: Final = 32 * 1024 * 1024  # of payloads that wait, at which reading stops: a house's messages are 100 bytes each
 TURN: Final = 200  # messages handled before the loop gets to do other things
+TURN_BYTES: Final = 64 * 1024  # of payloads, as well: the strangest take 0.25 microseconds a byte
 _STATE: Final = Suffix.STATE  # to reach for an enum's member takes Python 3.11 as long as to find a route
 _SUPERSEDED: Final = (_STATE, "superseded")
 _HEARTBEAT: Final = Suffix.HEARTBEAT
 _ONLINE: Final = b'"online"'
+_OFFLINE: Final = b"offline"
 _VERDICT_LATER: Final = (Malformed, *UNREADABLE)  # each gets its own, in its turn
 SHAPES: Final = 10_000  # devices whose last shape is remembered while it sheds
 SHAPED_UP_TO: Final = 512  # bytes of a report whose shape is: together some 10 MiB
@@ -34,7 +37,8 @@ SHAPED_UP_TO: Final = 512  # bytes of a report whose shape is: together some 10 
 
 class Intake:
     """
-    The bounded queue between the socket and the services; *room* tells whether these can take another message.
+    The bounded queue between the socket and the services; *room* tells whether these can take another message, *fits*
+    whether a device's state would take a report that is put together of several.
 
     From `SHED_FROM` on, a device's report is merged into its newest waiting one, unless a boolean differs between the
     two, or could flip ahead of what the device said in between; none goes ahead of a will. Everything else keeps its
@@ -48,6 +52,7 @@ class Intake:
         *,
         handle: Callable[[Message], None],
         room: Callable[[], bool],
+        fits: Callable[[str, dict[str, Any]], bool],
         soon: Callable[[Callable[[], None]], object],
         on_roomy: Callable[[], None],
         on_shedding: Callable[[bool], None],
@@ -55,6 +60,7 @@ class Intake:
     ) -> None:
         self._handle = handle
         self._room = room
+        self._fits = fits
         self._soon = soon
         self._on_roomy = on_roomy
         self._on_shedding = on_shedding
@@ -123,9 +129,12 @@ class Intake:
         if self._merged:
             self._counts[_SUPERSEDED] += self._merged
             self._merged = 0
+        before = self._bytes
         for _ in range(min(TURN, len(self._waiting))):
             if not self._room():
                 return  # `schedule` is called when there is room again
+            if before - self._bytes >= TURN_BYTES:
+                break
             message = self._waiting.popleft()
             self._bytes -= message.size
             if self._shedding and self._newest.get(message.route.external_id) is message:
@@ -157,8 +166,8 @@ class Intake:
             self._newest[device] = message
         elif (older := self._newest.get(device)) is not None:
             older.overtaken = True
-            if message.route.suffix is _HEARTBEAT and _ONLINE not in message.payload:
-                del self._newest[device]  # perhaps a will: who reports behind it is there again
+            if message.route.suffix is _HEARTBEAT and _may_be_a_will(message.payload):
+                del self._newest[device]  # who reports behind it is there again
 
     def _superseded(self, route: Route, payload: bytes, packet_id: int, flags: int, came_by: Acknowledger) -> bool:
         """Whether the report now waits inside its device's newest waiting one."""
@@ -176,7 +185,7 @@ class Intake:
             report = shape.read(payload, before)
             if report is not None:
                 older.report = report
-            elif merge(older, before, decode_state(payload).state):
+            elif merge(older, before, decode_state(payload).state, partial(self._fits, route.external_id)):
                 self._grew(older)
             else:
                 return False
@@ -207,3 +216,8 @@ class Intake:
                 self._shapes[message.route.external_id] = shape
         message.report, message.shape = report, shape
         return report, shape
+
+
+def _may_be_a_will(payload: bytes) -> bool:
+    """Whether a heartbeat, which isn't decoded yet, may say offline: in plain letters or escaped."""
+    return _ONLINE not in payload or _OFFLINE in payload or b"\\" in payload

@@ -36,6 +36,7 @@ class MqttLink:
         self._connection: Connection | None = None
         self._speaker: Connection | None = None
         self._reader: _Reader | None = None
+        self._bare = False  # the session was begun anew, and nothing is subscribed to in it yet
         self.sessions = 0
 
     async def send(self, station_id: str, external_id: str, command: Mapping[str, Value]) -> None:
@@ -65,15 +66,22 @@ class MqttLink:
     async def run(self, inbound: Inbound, subscribed: asyncio.Event) -> None:
         """Hold one session with the broker; set *subscribed* once it's there; raise `LinkDown` when it ends."""
         reader = _Reader(inbound)
+
+        def on_session(kept: bool) -> None:  # noqa: FBT001  # a callback's
+            # Told at once: should this connection fail before it is of use, the next one finds the session it made.
+            if not kept:
+                self._bare = True
+                inbound.begun_anew()
+
         async with (
-            connected(self._address, self._client_id, inbound.offer, reader.heed) as connection,
+            connected(self._address, self._client_id, inbound.offer, reader.heed, on_session) as connection,
             connected(self._speaker_address, self._client_id + SPEAKER, _unasked, lasting=False) as speaker,
         ):
-            inbound.connected(session_kept=connection.session_kept, on_roomy=lambda: reader.read_on(connection))
+            inbound.connected(on_roomy=lambda: reader.read_on(connection))
             why = "The station ends the connection."
             self._connection, self._reader = connection, reader
-            if connection.session_kept:
-                self._speaker = speaker  # in a session begun anew a command's effect would be told to nobody yet
+            if not self._bare:
+                self._speaker = speaker  # without subscriptions a command's effect would be told to nobody yet
             try:
                 await _first_failed(
                     self._listen(connection, speaker, reader, inbound, subscribed), connection.ended(), speaker.ended()
@@ -98,12 +106,13 @@ class MqttLink:
             try:
                 await connection.subscribe(topics.SUBSCRIPTIONS)
             except LinkDown:
-                if reader.reading.is_set() or not connection.session_kept:
+                if reader.reading.is_set() or self._bare:
                     raise
                 # The answer waits in the socket, behind what the session held and nobody has room for. What devices say
                 # goes to the session by its former subscriptions; and commands go out meanwhile.
                 await reader.reading.wait()
             else:
+                self._bare = False
                 self._speaker = speaker
                 self.sessions += 1
                 inbound.hears()

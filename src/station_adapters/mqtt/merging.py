@@ -136,8 +136,13 @@ class Shape:
         return report
 
 
-def merge(older: Message, before: dict[str, Any], report: dict[str, Any]) -> bool:
-    """Put any report into the older message's, *before*, if that may be; raise `Malformed` for what no wire accepts."""
+def merge(
+    older: Message, before: dict[str, Any], report: dict[str, Any], fits: Callable[[dict[str, Any]], bool]
+) -> bool:
+    """
+    Put any report into the older message's, *before*, if that may be and what comes of it *fits* its device's state:
+    together they'd all be refused. Raise `Malformed` for what no wire accepts.
+    """
     weight = (older.weight or object_weight(before, 2)) + object_weight(report, 2)
     for key, new in report.items():
         old = before.get(key, _ABSENT)
@@ -146,6 +151,8 @@ def merge(older: Message, before: dict[str, Any], report: dict[str, Any]) -> boo
             return False
     merged = {**before, **report}
     if len(merged) > MAX_KEYS or (weight > MAX_MESSAGE and (weight := object_weight(merged, 2)) > MAX_MESSAGE):
+        return False
+    if not fits(merged):
         return False
     older.report, older.weight, older.shape = merged, weight, Shape(merged)
     return True

@@ -21,6 +21,7 @@ DUP: Final = 0x08
 RETAIN: Final = 0x01
 _FLAGS: Final = DUP | RETAIN
 _EXPIRES: Final = b"\x05\x02"  # 5 bytes of properties: Message Expiry Interval and its value (MQTT 5.0 §3.3.2.3.3)
+LARGEST: Final = 1_114_112  # bytes of a packet: 1 MiB of payload and 64 KiB around it (docs/operating.md)
 _LONGEST_LENGTH: Final = 4  # bytes of a variable byte integer (MQTT 5.0 §1.5.5)
 
 
@@ -29,7 +30,8 @@ class PacketCutter(Generic[S]):
     Takes bytes as they come and calls *on_publish* (topic, payload, packet id or 0, flags, *source*) and *on_control*
     (packet).
 
-    The flags are `DUP` and `RETAIN`. `feed` raises `Malformed` for bytes that are no MQTT: the stream is lost then.
+    The flags are `DUP` and `RETAIN`. `feed` raises `Malformed` for bytes that are no MQTT, and for a packet over
+    `LARGEST`: the stream is lost then.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class PacketCutter(Generic[S]):
                         break
             after = body + length
             if after > end:
+                if length > LARGEST:
+                    raise Malformed(f"A packet has over {LARGEST} bytes.")
                 break
             if head & 0xF0 == PUBLISH:
                 topic = body + 2

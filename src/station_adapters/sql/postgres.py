@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -33,6 +34,14 @@ SESSION: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "10000",  # ms: what a station that vanished had locked becomes free
     "lock_timeout": "4000",  # ms
 }
+# A host that is gone without a word resets nothing: by these who waits for it hears of that, and the pool does.
+KEEPALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3),  # seconds
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),  # seconds
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 7_000),  # ms that what was sent may go without a TCP acknowledgement
+)
 
 
 class PostgresDatabase(Database):
@@ -83,7 +92,9 @@ class PostgresDatabase(Database):
 
     async def connect(self, **session: str) -> Any:
         """A connection of asyncpg's own, for the caller to close; *session* adds to its server settings."""
-        return await asyncpg.connect(**self._options, timeout=WITHIN, server_settings={**SESSION, **session})
+        connection = await asyncpg.connect(**self._options, timeout=WITHIN, server_settings={**SESSION, **session})
+        _keep_alive(connection._transport.get_extra_info("socket"))  # noqa: SLF001  # pinned by a contract test
+        return connection
 
     async def _close(self) -> None:
         async with self._journal_free:
@@ -122,6 +133,12 @@ class PostgresDatabase(Database):
             # The statement is always the same: to plan it anew for each batch costs more than to execute it.
             self._journal = await self.connect(application_name="station journal", plan_cache_mode="force_generic_plan")
         return self._journal
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    if sock.family != socket.AF_UNIX:
+        for level, option, value in KEEPALIVE:
+            sock.setsockopt(level, option, value)
 
 
 async def _in_time(connection: Connection, doing: Awaitable[T], deadline: float | None) -> T:
@@ -172,7 +189,7 @@ def _now() -> float:
 
 
 def _check_open(connection: Any, _record: object, _proxy: object) -> None:
-    # asyncpg hears at once when the server goes: no need to ask it before each use.
+    # asyncpg hears at once when the server goes, within `KEEPALIVE` when its host does: no need to ask before each use.
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 

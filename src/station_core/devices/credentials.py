@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from station_core.errors import BrokerUnavailable, Unauthenticated
+from station_core.errors import StationError, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -156,8 +156,9 @@ class Keyring:
         await self._door.admit(self.accounts())
 
     async def tell_door(self, device_id: str) -> None:
-        """As `open_door`, for a device that had something to lose: a broker that is away starts with the new list."""
+        """As `open_door`, for a device that had something to lose: a door that can't be told now is told later."""
         try:
             await self.open_door()
-        except BrokerUnavailable:
-            log.warning("the broker is away and learns of this later", extra={"device_id": device_id})
+        except StationError as trouble:
+            told = {"device_id": device_id, "reason": str(trouble)}
+            log.warning("the broker can't be told who may enter, and learns of this later", extra=told)

@@ -90,7 +90,7 @@ class Household:
         self._registry.load(loaded.devices, seen=self._clock.monotonic())
         self._keyring.load(loaded.credentials, loaded.successors)
         self._journal.resume(loaded.last_batch, loaded.deliveries)
-        with suppress(BrokerUnavailable):  # it starts with this list
+        with suppress(BrokerUnavailable):  # it starts with this list, or is told later
             await self._keyring.open_door()
 
     def devices(self) -> Sequence[Device]:
@@ -223,9 +223,11 @@ class Household:
             deed = self._deed(by, Action.CREDENTIALS_REVOKE, device)
             await self._store.set_credential(device_id, None, deed=deed)
             self._keyring.drop(device_id)
-            await self._shut_out(device)
-            # Its will doesn't come: the broker no longer takes one from it.
-            self._devices.lose(self._registry.known(device_id))
+            try:
+                await self._shut_out(device)
+            finally:
+                # Its will doesn't come: the broker no longer takes one from it.
+                self._devices.lose(self._registry.known(device_id))
 
     async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """

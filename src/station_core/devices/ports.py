@@ -160,6 +160,7 @@ class BrokerDoor(Protocol):
         """
         Let in exactly these; returns when the broker answers by the new list.
 
-        Raise `BrokerUnavailable` when it can't be made so now: the list is kept and holds from its next start on.
+        Raise `BrokerUnavailable` when it can't be made so now, or what the disk says when the list can't be written.
+        The door goes on trying then, as when this is cancelled, with the newest list, until the broker answers by it.
         """
         ...

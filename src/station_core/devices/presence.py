@@ -50,8 +50,8 @@ class Presence:
 
     def check(self) -> None:
         """Call offline whoever has been silent too long."""
-        if self._journal.full:
-            # What devices say waits unread at the edges.
+        if self._journal.full or self._journal.trouble is not None:
+            # What devices say waits unread at the edges, or in a broker that waits for acknowledgements.
             self._deaf_until = self._clock.monotonic()
         for cell in self._registry:
             if cell.device.status is Status.ONLINE and self._silent(cell):

@@ -7,7 +7,7 @@ from station_core.devices.model import Status
 from station_core.devices.ports import DeviceChange
 from station_core.devices.types import DeviceType, unknown_type
 from station_core.drafts import draft_of
-from station_core.errors import Malformed
+from station_core.errors import DeviceUnknown, Malformed
 from station_core.values import MAX_KEYS, MAX_MESSAGE, object_size, object_weight, tag, text_weight, value_weight
 
 if TYPE_CHECKING:
@@ -93,6 +93,19 @@ class DeviceService:
         change.deeds = ()
         change.__class__ = DeviceChange
         return self._journal.append(change, delivery, added)
+
+    def fits(self, external_id: str, report: Mapping[str, Value]) -> bool:
+        """Whether the device's state, as it is now, would take the report in; raise `Malformed` for one none would."""
+        weight = object_weight(report, 2)
+        try:
+            cell = self._registry.named(external_id)
+            if cell.weight + weight > MAX_MESSAGE or len(cell.device.state) + len(report) > MAX_KEYS:
+                _merged_size(cell.device, report)
+        except DeviceUnknown:
+            return True  # it's told so in its turn
+        except Malformed:
+            return False
+        return True
 
     def receive_event(
         self,

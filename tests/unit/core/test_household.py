@@ -19,6 +19,7 @@ from station_core.errors import (
     NotFound,
     Stale,
     StationError,
+    StoreFull,
     StoreUnavailable,
     Unauthenticated,
 )
@@ -205,9 +206,12 @@ async def test_a_removed_device_is_gone_everywhere_but_its_activities_stay(ports
         home.devices.heartbeat("lamp")
 
 
-async def test_a_device_is_removed_also_while_the_broker_is_away(ports: MemoryPorts, home: Home) -> None:
+@pytest.mark.parametrize("trouble", [BrokerUnavailable(), StoreFull(), StoreUnavailable()])
+async def test_a_device_is_removed_also_while_the_broker_cannot_be_told(
+    ports: MemoryPorts, home: Home, trouble: StationError
+) -> None:
     device = await living(home)
-    ports.door.trouble = BrokerUnavailable()
+    ports.door.trouble = trouble
 
     await home.household.remove(device.id)
 

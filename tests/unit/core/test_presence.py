@@ -109,6 +109,23 @@ async def test_while_the_journal_is_full_and_messages_wait_unread_nobody_is_call
     assert home.household.device(device.id).status is Status.OFFLINE
 
 
+async def test_while_the_store_is_away_and_a_broker_waits_for_acknowledgements_nobody_is_called_offline(
+    ports: MemoryPorts, home: Home
+) -> None:
+    device = await living(home)
+    await kept(home.devices.heartbeat("lamp"))
+    ports.store.trouble = StoreUnavailable()
+    home.devices.report_state("lamp", {"on": True})
+    await ports.clock.advance(3_600)
+    still = home.household.device(device.id).status, home.presence.reachable(home.registry.known(device.id))
+
+    ports.store.trouble = None
+    await ports.clock.advance(SILENCE + 3 * CHECKED_EVERY)
+
+    assert still == (Status.ONLINE, True)
+    assert home.household.device(device.id).status is Status.OFFLINE
+
+
 async def test_who_never_spoke_in_this_run_goes_offline_without_a_word(ports: MemoryPorts) -> None:
     async with ports.running() as home:
         await living(home)

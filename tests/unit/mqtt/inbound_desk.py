@@ -31,7 +31,9 @@ class Broker:
     def reconnect(self, *, session_kept: bool) -> None:
         self.inbound.lost()
         self.wire = Wire()
-        self.inbound.connected(session_kept=session_kept, on_roomy=lambda: None)
+        if not session_kept:
+            self.inbound.begun_anew()
+        self.inbound.connected(on_roomy=lambda: None)
         self.inbound.hears()
 
     def send(self, suffix: str, payload: bytes, packet_id: int = 0, flags: int = 0, device: str = "lamp") -> None:

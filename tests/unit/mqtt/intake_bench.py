@@ -25,6 +25,7 @@ class Bench:
         self.handled: list[Message] = []
         self.turns: list[Callable[[], None]] = []
         self.room = True
+        self.keys = 128  # of a device's state
         self.roomy = 0
         self.shedding: list[bool] = []
         self.wire = Wire()
@@ -32,11 +33,15 @@ class Bench:
         self.intake = Intake(
             handle=self.handled.append,
             room=lambda: self.room,
+            fits=self.fits,
             soon=self.turns.append,
             on_roomy=self.had_room,
             on_shedding=self.shedding.append,
             counts=self.counts,
         )
+
+    def fits(self, _device: str, report: dict[str, Any]) -> bool:
+        return len(report) <= self.keys
 
     def had_room(self) -> None:
         self.roomy += 1

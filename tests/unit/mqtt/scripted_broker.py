@@ -81,7 +81,9 @@ class ScriptedBroker:
         """Take the station's connection, and send again what it hasn't acknowledged."""
         self.wire, self._inbound = Wire(self), inbound
         self.silent = self.deaf = False
-        inbound.connected(session_kept=self._session, on_roomy=lambda: None)
+        if not self._session:
+            inbound.begun_anew()
+        inbound.connected(on_roomy=lambda: None)
         inbound.hears()
         self._session = True
         self.repeat()

@@ -74,7 +74,8 @@ async def survive(messages: list[tuple[bytes, bytes, int]]) -> None:
         await home.household.add(external_id="lamp", name="Lamp", type_id="light")
         news = home.bus.subscribe(Event, bound=10_000)
         inbound = Inbound(home)
-        inbound.connected(session_kept=False, on_roomy=lambda: None)
+        inbound.begun_anew()
+        inbound.connected(on_roomy=lambda: None)
         inbound.hears()
         event = b'{"event":"device_event","data":{"action":"the next one"}}'
         everything = [*messages, (b"station/s/device/lamp/event", event, 0)]

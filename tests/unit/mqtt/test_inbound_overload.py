@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from station_adapters.memory.clock import settled
@@ -64,6 +65,21 @@ async def test_what_went_into_another_has_no_effect_when_it_comes_again(
 
     assert broker.inbound.counts["state", "again"] == 2
     assert broker.home.household.devices()[0].state == {"t": 3}
+
+
+async def test_a_report_that_is_refused_takes_no_other_along(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "SHED_FROM", 1)
+    broker.send("state", json.dumps({"state": {f"key{n}": n for n in range(100)} | {"motion": False}}).encode())
+    await broker.inbound.drained()
+    broker.send("event", b'{"event":"device_event","data":{"action":"press"}}')
+    broker.send("state", b'{"state":{"temperature":21}}', 1)
+    broker.send("state", b'{"state":{"motion":true}}', 2)
+    broker.send("state", json.dumps({"state": {f"new{n}": n for n in range(100)}}).encode(), 3)
+    await broker.inbound.drained()
+
+    state = broker.home.household.devices()[0].state
+    assert (state["temperature"], state["motion"], len(state)) == (21, True, 102)
+    assert broker.inbound.counts["state", "malformed"] == 1
 
 
 async def test_of_each_message_it_counts_what_became_of_it_once(

@@ -38,6 +38,18 @@ def test_a_turn_of_the_loop_handles_a_bounded_number(bench: Bench) -> None:
     assert len(bench.turns) == 1
 
 
+def test_a_turn_of_the_loop_handles_few_messages_that_are_large(bench: Bench) -> None:
+    for n in range(8):
+        bench.offer({"t": "x" * (module.TURN_BYTES // 2)}, f"d{n}")
+    handled = []
+    while bench.turns:
+        before = len(bench.handled)
+        bench.turns.pop(0)()
+        handled.append(len(bench.handled) - before)
+
+    assert handled == [2, 2, 2, 2]
+
+
 def test_at_the_bound_the_newest_telemetry_of_a_device_supersedes_its_waiting_one(bench: Bench) -> None:
     for n in range(4):
         bench.offer({"t": n, "first": n}, f"d{n}", packet_id=n + 1)
@@ -134,18 +146,27 @@ def test_a_redelivered_report_supersedes_nothing(bench: Bench) -> None:
     assert len(bench.handled) == 5
 
 
-def test_no_report_goes_ahead_of_a_will(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "will",
+    [
+        b'{"status":"offline"}',
+        b'{"status":"offline","was":"online"}',
+        rb'{"status":"offl\u0069ne","was":"online"}',
+        b'{"\x5cu0073tatus":"offline","status":"online"}',
+    ],
+)
+def test_no_report_goes_ahead_of_a_will(bench: Bench, will: bytes) -> None:
     for n in range(4):
         bench.offer({"t": n}, f"d{n}")
     bench.offer({"t": 5}, "d0")
-    bench.offer(b'{"status":"offline"}', "d0", suffix=Suffix.HEARTBEAT)
+    bench.offer(will, "d0", suffix=Suffix.HEARTBEAT)
     bench.offer({"t": 6}, "d0")
     bench.offer({"t": 7}, "d0")
     bench.run()
 
     assert [m.report or m.payload for m in bench.handled if m.route.external_id == "d0"] == [
         {"t": 5},
-        b'{"status":"offline"}',
+        will,
         {"t": 7},
     ]
 
@@ -159,6 +180,18 @@ def test_a_will_that_waits_when_overload_begins_counts_too(bench: Bench) -> None
     bench.run()
 
     assert [m.payload for m in bench.handled if m.route.external_id == "d0"][-1] == b'{"state": {"t": 1}}'
+
+
+def test_reports_that_would_be_refused_together_stay_apart(bench: Bench) -> None:
+    bench.keys = 3
+    for n in range(4):
+        bench.offer({"t": n}, f"d{n}")
+    bench.offer({"t": 5}, "d0")
+    bench.offer({"u": 6}, "d0")
+    bench.offer({"v": 7, "w": 8}, "d0")
+    bench.run()
+
+    assert [bench.reports()[n] for n in (0, -1)] == [{"t": 5, "u": 6}, {"v": 7, "w": 8}]
 
 
 @pytest.mark.parametrize("suffix", [Suffix.EVENT, Suffix.HANDSHAKE])

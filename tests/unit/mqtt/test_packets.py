@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station_adapters.mqtt import packets
-from station_adapters.mqtt.packets import DUP, RETAIN, PacketCutter, pubacks
+from station_adapters.mqtt.packets import DUP, LARGEST, RETAIN, PacketCutter, pubacks
 from station_core.errors import Malformed
 
 
@@ -82,6 +82,17 @@ def test_a_megabyte_in_small_slices_comes_out_whole() -> None:
 def test_bytes_that_are_no_mqtt_are_malformed(stream: bytes) -> None:
     with pytest.raises((Malformed, IndexError)):
         Seen().cutter.feed(stream)
+
+
+def test_a_packet_that_is_larger_than_any_of_ours_is_refused_before_it_is_there() -> None:
+    def begins(length: int) -> bytes:
+        return bytes([0x32, length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14])
+
+    seen = Seen()
+    seen.cutter.feed(begins(LARGEST))
+
+    with pytest.raises(Malformed):
+        Seen().cutter.feed(begins(LARGEST + 1))
 
 
 def test_it_tells_whether_a_piece_held_messages() -> None:

@@ -17,6 +17,7 @@ from station_core.cloud.status import CloudBoard
 from station_core.devices.activity import KEPT_FOR as ACTIVITIES_KEPT_FOR
 from station_core.devices.commands import CommandService
 from station_core.devices.credentials import Keyring
+from station_core.devices.doubts import Doubts
 from station_core.devices.household import Household
 from station_core.devices.presence import Presence
 from station_core.devices.registry import Registry
@@ -147,6 +148,15 @@ class Home:
         )
         self.succession = Succession(store=store, registry=self.registry, keyring=self.keyring, clock=clock)
         self.zones = Zones(store=store, registry=self.registry, bus=self.bus, clock=clock, randomness=randomness)
+        self.doubts = Doubts(
+            store=store,
+            registry=self.registry,
+            keyring=self.keyring,
+            household=self.household,
+            zones=self.zones,
+            bus=self.bus,
+            clock=clock,
+        )
         self.audit_store = Unrecorded() if audit_store is None else audit_store
         self.audit = Audit(store=self.audit_store, clock=clock)
         self.forgetting = Forgetting(
@@ -252,6 +262,7 @@ class Home:
             "audit": self.audit.run,
             "residents": self.residents.run,
             "strangers": self.strangers.run,
+            "doubts": self.doubts.run,
             "presence": self.presence.run,
             "forgetting": self.forgetting.run,
             "lookout": self.lookout.run,

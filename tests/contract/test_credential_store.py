@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from station_core.devices.credentials import Successor
+from station_core.devices.model import Status
+from station_core.devices.zones import Zone
 from station_core.errors import DeviceUnknown, StoreUnavailable
 from tests.contract.told import NOON, added, batch, credential, device, goes
 
@@ -71,3 +74,31 @@ async def test_a_credential_is_taken_away_and_given_anew(stores: StoreRig) -> No
     for nobody in (device(), device(id="none of ours")):
         with pytest.raises(DeviceUnknown):
             await stores.devices.set_credential(nobody.id, None)
+
+
+async def test_what_stands_is_told_and_nothing_is_changed_by_that(stores: StoreRig) -> None:
+    lamp, pir, fan = [await added(stores.devices, name) for name in ("lamp", "pir", "fan")]
+    attic = Zone(id=str(uuid.uuid4()), name="Attic")
+    await stores.devices.add_zone(attic)
+    await stores.devices.commit(batch(1, goes(lamp)))
+    await stores.devices.set_credential(pir.id, None)
+    await stores.devices.set_credential(fan.id, None)
+    await stores.devices.set_successor(fan.id, Successor(credential=credential(fan, digest="the next digest")))
+    standing, again = await stores.devices.standing(), await stores.devices.standing()
+    await stores.devices.commit(batch(2, goes(lamp)))  # its epoch is as it was
+
+    assert {device.id: device.status for device in standing.devices} == {
+        lamp.id: Status.ONLINE,
+        pir.id: Status.OFFLINE,
+        fan.id: Status.OFFLINE,
+    }
+    assert set(standing.entitled) == {lamp.id, fan.id}
+    assert list(standing.zones) == [attic]
+    assert set(again.entitled) == set(standing.entitled)
+
+
+async def test_without_the_database_nobody_knows_what_stands(stores: StoreRig) -> None:
+    await stores.cut()
+
+    with pytest.raises(StoreUnavailable):
+        await stores.devices.standing()

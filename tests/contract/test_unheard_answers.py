@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from station_adapters.memory.home import MemoryPorts
+from station_core.devices.doubts import LOOKED_AGAIN_AFTER
 from station_core.errors import Conflict, ExternalIdTaken, RegistrationClosed, StoreUnavailable, ZoneNameTaken
 from station_core.identity.model import Role
 
@@ -22,7 +23,7 @@ EMAIL, PASSWORD = "anna@home.example", "correct horse"
 SLOW = """
 CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
 """ + "".join(
-    f"CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED "
+    f"CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED "
     "FOR EACH ROW EXECUTE FUNCTION slow_commit();"
     for table in ("devices", "zones", "users")
 )
@@ -31,8 +32,12 @@ WHERE datname = current_database() AND state = 'active' AND query LIKE 'COMMIT%'
 
 
 @pytest.fixture
-async def home(postgres_stores: PostgresStores) -> AsyncIterator[Home]:
-    ports = MemoryPorts()
+def ports() -> MemoryPorts:
+    return MemoryPorts()
+
+
+@pytest.fixture
+async def home(postgres_stores: PostgresStores, ports: MemoryPorts) -> AsyncIterator[Home]:
     ports.store = postgres_stores.devices  # type: ignore[assignment]
     ports.identities = postgres_stores.identities  # type: ignore[assignment]
     async with ports.running() as home:
@@ -92,6 +97,20 @@ async def test_a_zone_is_shown_and_can_be_removed(postgres_stores: PostgresStore
     await home.zones.remove(shown.id)
     assert home.zones.all() == []
     assert (await home.zones.add("Attic")).name == "Attic"
+
+
+@pytest.mark.parametrize("back", ["at once", "behind the commit"])
+async def test_a_new_name_shows_though_nobody_asks_again(
+    postgres_stores: PostgresStores, home: Home, ports: MemoryPorts, back: str
+) -> None:
+    lamp, _ = await home.household.add(external_id="lamp", name="Lamp", type_id="light")
+    await keep_unheard(postgres_stores, home.household.update(lamp.id, name="Reading lamp"), back=back)
+    before = home.household.device(lamp.id).name
+    await ports.clock.advance(LOOKED_AGAIN_AFTER)
+    async with home.registry.changing:  # behind the look, which may wait for the commit
+        after = home.household.device(lamp.id).name
+
+    assert (before, after) == ("Lamp", "Reading lamp")
 
 
 async def test_people_are_let_in(postgres_stores: PostgresStores, home: Home) -> None:

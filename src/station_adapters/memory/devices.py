@@ -11,7 +11,7 @@ from station_adapters.memory.outbox import MemoryOutbox
 from station_core.devices.activity import EVERYTHING, Activity, ActivityPage, line
 from station_core.devices.events import DeviceDeleted
 from station_core.devices.model import Status
-from station_core.devices.ports import Loaded
+from station_core.devices.ports import Loaded, Standing
 from station_core.errors import DeviceUnknown, ExternalIdTaken, NotFound, ZoneNameTaken
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class MemoryDeviceStore:
     async def commit(self, batch: Batch[DeviceChange]) -> None:
         """See `Keeper`."""
         await self._atomic(lambda: self._commit(batch))
+
+    async def standing(self) -> Standing:
+        """See `DeviceStore`."""
+        return await self._atomic(
+            lambda: Standing(
+                devices=list(self._devices.values()),
+                entitled=self._credentials.keys() | self._successors.keys(),
+                zones=list(self._zones.values()),
+            )
+        )
 
     async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
         """See `DeviceStore`."""

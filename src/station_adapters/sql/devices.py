@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from station_adapters.sql import zones
@@ -26,7 +26,7 @@ from station_adapters.sql.tables import device_types, devices, journal, journal_
 from station_core.cloud.channels import EventChannel
 from station_core.cloud.letters import deletion
 from station_core.devices.activity import EVERYTHING
-from station_core.devices.ports import Loaded
+from station_core.devices.ports import Loaded, Standing
 from station_core.errors import ChangeRefused, DeviceUnknown, ExternalIdTaken, NotFound
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class SqlDeviceStore:
             await self._writer.write(kept, self._epoch)
         if kept.letters:
             self._outbox.grew()
+
+    async def standing(self) -> Standing:
+        """See `DeviceStore`."""
+        return await self._database.run(_standing)
 
     async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:
         """See `DeviceStore`."""
@@ -210,6 +214,18 @@ def _load(connection: Connection) -> tuple[Loaded, int]:
         deliveries={number: unpack(packed) for number, packed in on_record},
     )
     return loaded, epoch
+
+
+def _standing(connection: Connection) -> Standing:
+    if connection.dialect.name == "postgresql":
+        # What a former connection may still be committing is waited for, and seen whole. The journal waits meanwhile.
+        connection.execute(text("LOCK TABLE devices, zones IN SHARE MODE"))
+    known = connection.execute(select(devices)).mappings().all()
+    return Standing(
+        devices=[device_in(row) for row in known],
+        entitled={row["id"] for row in known if credential_in(row) is not None or successor_in(row) is not None},
+        zones=zones.in_it(connection),
+    )
 
 
 def _stood_against(error: IntegrityError) -> Exception:

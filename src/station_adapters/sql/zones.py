@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 async def all_zones(database: Database) -> Sequence[Zone]:
     """See `DeviceStore.zones`."""
-    found = await database.read(lambda connection: connection.execute(select(zones.c.id, zones.c.name)).all())
-    return [Zone(id=zone_id, name=name) for zone_id, name in found]
+    return await database.read(in_it)
+
+
+def in_it(connection: Connection) -> Sequence[Zone]:
+    """All zones that a transaction sees."""
+    return [Zone(id=row.id, name=row.name) for row in connection.execute(select(zones.c.id, zones.c.name))]
 
 
 async def add_zone(database: Database, zone: Zone, deed: Deed | None) -> None:

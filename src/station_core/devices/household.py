@@ -22,6 +22,7 @@ from station_core.values import tag, text_weight
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
+    from datetime import datetime
 
     from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
@@ -134,7 +135,7 @@ class Household:
             updated_at=at,
         )
         token, credential = self._keyring.issue(device.id, device.external_id)
-        async with self._registry.changing:
+        async with self._registry.turn():
             if self._registry.holds(device.external_id):
                 raise ExternalIdTaken
             # The door first, then the store: nobody has the token yet, and what fails leaves nothing to take back.
@@ -146,7 +147,7 @@ class Household:
             except ExternalIdTaken:
                 self._keyring.drop(device.id)
                 with suppress(StoreUnavailable, StoreFull):
-                    await self._show(device.external_id)
+                    await self.show(device.external_id)
                 raise
             except BaseException:
                 self._keyring.drop(device.id)
@@ -173,7 +174,7 @@ class Household:
         With *editions*, raise `Stale` when the device is in none of them: somebody else has changed it meanwhile.
         """
         checked = name if isinstance(name, Unchanged) else checked_name(name)
-        async with self._registry.changing:
+        async with self._registry.turn():
             before = self._registry.known(device_id).device
             if editions is not None and before.edition not in editions:
                 raise Stale
@@ -191,23 +192,27 @@ class Household:
 
     async def remove(self, device_id: str, *, by: Actor = SYSTEM) -> None:
         """Forget a device, shut the broker's door to it, and have nothing of it retained; raise `DeviceUnknown`."""
-        async with self._registry.changing:
+        async with self._registry.turn():
             device = self._registry.known(device_id).device
             at = self._clock.now()
             detail = {"externalId": device.external_id, "type": device.type}
             deed = self._deed(by, Action.DEVICE_REMOVE, device, detail)
             with suppress(DeviceUnknown):  # a commit whose answer was lost has removed it before
                 await self._store.remove(device_id, at=at, deed=deed)
-            self._registry.drop(device_id)
-            self._keyring.drop(device_id)
-            self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
-            await self._shut_out(device)
+            await self.forget(device, at=at)
+
+    async def forget(self, device: Device, *, at: datetime) -> None:
+        """What follows on a removal that the store has kept; for who is `changing` the registry."""
+        self._registry.drop(device.id)
+        self._keyring.drop(device.id)
+        self._bus.publish([DeviceDeleted(device_id=device.id, device_name=device.name, timestamp=at)])
+        await self._shut_out(device)
 
     async def take_back(self, device_id: str, external_id: str | None) -> None:
         """Remove a device, also one that was just added and nobody heard that it was; none is no error."""
-        async with self._registry.changing:
+        async with self._registry.turn():
             if external_id is not None and not self._registry.holds(external_id):
-                await self._show(external_id)
+                await self.show(external_id)
         with suppress(DeviceUnknown):
             await self.remove(device_id)
 
@@ -218,16 +223,20 @@ class Household:
         What the broker retains of it is cleared. It's offline until it speaks again, as it may by a broker that keeps
         its own list. Raise `DeviceUnknown`. One that has no token is left so.
         """
-        async with self._registry.changing:
+        async with self._registry.turn():
             device = self._registry.known(device_id).device
             deed = self._deed(by, Action.CREDENTIALS_REVOKE, device)
             await self._store.set_credential(device_id, None, deed=deed)
-            self._keyring.drop(device_id)
-            try:
-                await self._shut_out(device)
-            finally:
-                # Its will doesn't come: the broker no longer takes one from it.
-                self._devices.lose(self._registry.known(device_id))
+            await self.lock_out(device)
+
+    async def lock_out(self, device: Device) -> None:
+        """What follows on a revocation that the store has kept; for who is `changing` the registry."""
+        self._keyring.drop(device.id)
+        try:
+            await self._shut_out(device)
+        finally:
+            # Its will doesn't come: the broker no longer takes one from it.
+            self._devices.lose(self._registry.known(device.id))
 
     async def renew(self, device_id: str, *, by: Actor = SYSTEM) -> str:
         """
@@ -236,7 +245,7 @@ class Household:
         Raise `DeviceUnknown`, `Conflict` for one that has, which is provisioned again instead, or `BrokerUnavailable`
         when the door can't be told.
         """
-        async with self._registry.changing:
+        async with self._registry.turn():
             device = self._registry.known(device_id).device
             if self._keyring.holds(device_id):
                 raise Conflict("The device has credentials: provision it again, or revoke them first.")
@@ -253,8 +262,12 @@ class Household:
                 raise
         return token
 
-    async def _show(self, external_id: str) -> None:
-        """Have the device that the store alone knows seen by people too: who sees it can remove it."""
+    async def show(self, external_id: str) -> None:
+        """
+        Have the device that the store alone knows seen by people too: who sees it can remove it.
+
+        For who is `changing` the registry. Raise `StoreUnavailable` or `StoreFull`.
+        """
         if (cell := await self._strangers.adopt(external_id)) is not None:
             cell.gone = True  # as one that was just added
             await self._keyring.tell_door(cell.device.id)  # it may have been told of the one that isn't added

@@ -7,7 +7,7 @@ from station_core.devices.activity import EVERYTHING
 from station_core.journal import Keeper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from station_core.audit.model import Deed
@@ -42,6 +42,15 @@ class Loaded:
     """By the number of the batch that brought them, oldest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What people have made of devices and zones; *entitled*: ids of devices with credentials, if only next ones."""
+
+    devices: Sequence[Device]
+    entitled: Collection[str]
+    zones: Sequence[Zone]
+
+
 class DeviceStore(Keeper[DeviceChange], Protocol):
     """
     The durable side of the station's memory.
@@ -60,6 +69,10 @@ class DeviceStore(Keeper[DeviceChange], Protocol):
 
     async def load(self) -> Loaded:
         """Everything, in no particular order; all devices are offline from now on, which makes no activity."""
+        ...
+
+    async def standing(self) -> Standing:
+        """What holds by now, behind all that a former connection may still be committing; it changes nothing."""
         ...
 
     async def find(self, external_id: str) -> tuple[Device, Credential | None] | None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from station_core.errors import DeviceUnknown
+from station_core.errors import DeviceUnknown, StoreUnavailable
 from station_core.values import MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from station_core.devices.model import Device
 
@@ -45,13 +46,25 @@ class Registry:
     """
     All devices, in memory.
 
-    `changing` is held while which devices there are changes, or is compared with what the store says.
+    `changing` is held while which devices there are changes, or is compared with what the store says. `doubted`: the
+    store may hold something else, for it went away in the middle of a change.
     """
 
     def __init__(self) -> None:
         self.changing = asyncio.Lock()
+        self.doubted = asyncio.Event()
         self._by_id: dict[str, Cell] = {}
         self._by_external_id: dict[str, Cell] = {}
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold `changing` for a change of devices or zones."""
+        async with self.changing:
+            try:
+                yield
+            except StoreUnavailable:
+                self.doubted.set()
+                raise
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._by_id.values()))

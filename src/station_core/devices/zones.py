@@ -10,7 +10,7 @@ from station_core.errors import Malformed, NotFound, StoreFull, StoreUnavailable
 from station_core.values import text_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from station_core.audit.model import Actor
     from station_core.clock import Clock, Randomness
@@ -56,7 +56,11 @@ class Zones:
 
     async def load(self) -> None:
         """Take the store's zones into memory."""
-        self._zones = {zone.id: zone for zone in await self._store.zones()}
+        self.hold(await self._store.zones())
+
+    def hold(self, zones: Iterable[Zone]) -> None:
+        """Know exactly these."""
+        self._zones = {zone.id: zone for zone in zones}
 
     def all(self) -> Sequence[Zone]:
         """All zones by name."""
@@ -78,7 +82,7 @@ class Zones:
     async def add(self, name: str, *, by: Actor = SYSTEM) -> Zone:
         """A new zone; raise `Malformed` for the name, `ZoneNameTaken` when another bears it, in whatever case."""
         zone = Zone(id=self._randomness.uuid(), name=zone_name(name))
-        async with self._registry.changing:
+        async with self._registry.turn():
             try:
                 await self._store.add_zone(zone, deed=self._deed(by, Action.ZONE_ADD, zone))
             except ZoneNameTaken:
@@ -101,7 +105,7 @@ class Zones:
     async def rename(self, zone_id: str, name: str, *, by: Actor = SYSTEM) -> Zone:
         """The zone under another name; raise `NotFound`, or as `add`."""
         checked = zone_name(name)
-        async with self._registry.changing:
+        async with self._registry.turn():
             before = self.zone(zone_id)
             zone = Zone(id=before.id, name=checked)
             deed = self._deed(by, Action.ZONE_UPDATE, before, {"name": checked})
@@ -115,7 +119,7 @@ class Zones:
 
     async def remove(self, zone_id: str, *, by: Actor = SYSTEM) -> None:
         """Forget the zone; its devices are in none from then on. Raise `NotFound`."""
-        async with self._registry.changing:
+        async with self._registry.turn():
             deed = self._deed(by, Action.ZONE_REMOVE, self.zone(zone_id))
             at = self._clock.now()
             with suppress(NotFound):  # a commit whose answer was lost has removed it before

@@ -257,3 +257,13 @@ async def test_a_type_outside_the_table_is_known_by_its_name_alone(home: Home) -
     device = await living(home, type_id="odd")
 
     assert home.devices.type_of(device) == unknown_type("odd")
+
+
+async def test_a_report_fits_a_state_that_would_take_it_in(home: Home) -> None:
+    await living(home)
+    home.devices.report_state("lamp", {f"key{n}": n for n in range(MAX_KEYS - 1)})
+
+    assert home.devices.fits("lamp", {"key0": 5, "one more": 1})
+    assert not home.devices.fits("lamp", {"one more": 1, "another": 2})
+    assert not home.devices.fits("lamp", {f"key{n}": "x" * 4_000 for n in range(20)})
+    assert home.devices.fits("nobody", {"one more": 1, "another": 2})  # it's told so when its turn comes

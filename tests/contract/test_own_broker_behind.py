@@ -106,3 +106,24 @@ async def test_no_older_list_comes_after_a_newer_one(tmp_path: Path) -> None:
 
     assert older.cancelled()
     assert entered == [False, True]
+
+
+async def test_a_newer_list_whose_bringer_gave_up_comes_behind_the_older_one(tmp_path: Path) -> None:
+    disk = Disk()
+    park = Park(tmp_path, write=disk.write)
+    async with running(park.broker):
+        await park.broker.admit(park.accounts)
+        async with park.device(LAMP) as lamp:
+            disk.free.clear()
+            older = asyncio.create_task(park.broker.admit(park.accounts))
+            await asyncio.to_thread(disk.busy.wait, 10)
+            newer = asyncio.create_task(park.broker.admit([one for one in park.accounts if one.external_id != LAMP]))
+            await asyncio.sleep(0)
+            newer.cancel()
+            disk.free.set()
+            await older
+            await cut_off(lamp)
+        entered = [await enters(park, name) for name in (LAMP, DOOR)]
+
+    assert newer.cancelled()
+    assert entered == [False, True]

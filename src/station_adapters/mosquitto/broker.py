@@ -80,11 +80,12 @@ class MosquittoBroker:
                 if self._begun:
                     raise BrokerUnavailable
                 return
+            told = self._accounts
             try:
                 await self._until_accepted(await self._tell(self._process), ADMITTED_WITHIN)
             except LinkDown as error:
                 raise BrokerUnavailable from error
-            self._behind.clear()
+            self._follows(told)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Keep one child; set *ready* once it lets in whom it should; raise `LinkDown` when it ends."""
@@ -139,6 +140,11 @@ class MosquittoBroker:
             raise BrokerUnavailable from error
         return newcomer
 
+    def _follows(self, told: Sequence[Account]) -> None:
+        """It answers by this list, if not by a newer one."""
+        if told is self._accounts:  # else whoever brought the newer one may have given up
+            self._behind.clear()
+
     async def _catch_up(self, process: Process) -> None:
         """Bring it in step after an attempt that failed, or that nobody waited for."""
         pause, longest = BEHIND_FOR
@@ -146,8 +152,9 @@ class MosquittoBroker:
             await self._behind.wait()
             await asyncio.sleep(pause)  # who has set it is at it
             if not self._behind.is_set():
+                pause, _ = BEHIND_FOR
                 continue
-            accounts = self._accounts
+            told = self._accounts
             try:
                 async with self._one_at_a_time:
                     newcomer = await self._tell(process)
@@ -158,10 +165,9 @@ class MosquittoBroker:
                     log.warning("the broker may let in whom it shouldn't", extra={"reason": str(trouble)})
                 pause = min(pause * 2, longest)
                 continue
-            if accounts is self._accounts:
-                self._behind.clear()
-                pause, _ = BEHIND_FOR
-                log.info("the broker is in step again")
+            self._follows(told)
+            pause, _ = BEHIND_FOR
+            log.info("the broker is in step again")
 
     def _newcomer(self) -> Login:
         """

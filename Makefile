@@ -52,8 +52,10 @@ soak: setup ## live half an hour a database with 200 devices and a trouble a min
 lock: setup ## take newer versions within pyproject's bounds into the lock files
 	.venv/bin/uv pip compile -q --upgrade pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock
+	@# pip looks for what somebody needs with its extras by that name
 	.venv/bin/uv pip compile -q --upgrade pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements.lock -o requirements-dev.lock
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras \
+		-c requirements.lock -o requirements-dev.lock
 
 clean: ## all that make made; the demo's data too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .import_linter_cache dist build

@@ -157,10 +157,15 @@ class MosquittoBroker:
             told = self._accounts
             try:
                 async with self._one_at_a_time:
+                    if not self._behind.is_set():
+                        continue
+                    told = self._accounts
                     newcomer = await self._tell(process)
                 # Not while others are kept from it: whoever comes now has a deadline.
                 await self._until_accepted(newcomer, ADMITTED_WITHIN)
             except StationError as trouble:
+                if told is not self._accounts:
+                    continue  # by a newer list this newcomer can't enter
                 if pause < longest:
                     log.warning("the broker may let in whom it shouldn't", extra={"reason": str(trouble)})
                 pause = min(pause * 2, longest)

@@ -106,10 +106,12 @@ class MqttLink:
             try:
                 await connection.subscribe(topics.SUBSCRIPTIONS)
             except LinkDown:
-                if reader.reading.is_set() or self._bare:
+                if reader.reading.is_set():
                     raise
                 # The answer waits in the socket, behind what the session held and nobody has room for. What devices say
-                # goes to the session by its former subscriptions; and commands go out meanwhile.
+                # goes to the session by subscriptions that it has, and commands go out meanwhile.
+                self._bare = False
+                self._speaker = speaker
                 await reader.reading.wait()
             else:
                 self._bare = False

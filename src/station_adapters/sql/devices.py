@@ -219,6 +219,8 @@ def _load(connection: Connection) -> tuple[Loaded, int]:
 def _standing(connection: Connection) -> Standing:
     if connection.dialect.name == "postgresql":
         # What a former connection may still be committing is waited for, and seen whole. The journal waits meanwhile.
+        # Not for long: what comes behind a lock that waits does so too.
+        connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
         connection.execute(text("LOCK TABLE devices, zones IN SHARE MODE"))
     known = connection.execute(select(devices)).mappings().all()
     return Standing(

@@ -53,6 +53,7 @@ class Doubts:
             await self._registry.doubted.wait()
             await self._clock.sleep(LOOKED_AGAIN_AFTER)
             try:
+                await self._store.zones()  # a store that doesn't answer is waited for before anybody else has to wait
                 async with self._registry.changing:
                     await self._settle(await self._store.standing())
                     self._registry.doubted.clear()
@@ -70,7 +71,7 @@ class Doubts:
                 continue
             if (mine.name, mine.zone_id) != (theirs.name, theirs.zone_id):
                 self._told("changed", mine.id)
-                cell.device = mine.renamed(theirs.name, theirs.zone_id, at=theirs.updated_at)
+                cell.device = mine.renamed(theirs.name, theirs.zone_id, at=max(mine.updated_at, theirs.updated_at))
                 self._bus.publish([DeviceUpdated(device=cell.told, timestamp=self._clock.now())])
             if mine.id not in standing.entitled and self._keyring.holds(mine.id):
                 self._told("revoked", mine.id)

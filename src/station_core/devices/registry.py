@@ -8,9 +8,10 @@ from station_core.errors import DeviceUnknown, StoreUnavailable
 from station_core.values import MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from station_core.devices.model import Device
+    from station_core.values import Value
 
 
 class Cell:
@@ -19,10 +20,11 @@ class Cell:
 
     `device` is the newest, `kept` what the store is known to hold; `seen` is the monotonic time of its last message, or
     of the station's start; `gone` whether a will or silence took it offline in this run; `weight` bounds its state's
-    size in bytes of JSON, until its first report by the most that it may be.
+    size in bytes of JSON, until its first report by the most that it may be, and is the size itself of the state
+    `weighed`.
     """
 
-    __slots__ = ("beat_kept", "device", "gone", "kept", "seen", "weight")
+    __slots__ = ("beat_kept", "device", "gone", "kept", "seen", "weighed", "weight")
 
     def __init__(self, device: Device, *, seen: float) -> None:
         self.device = device
@@ -31,6 +33,7 @@ class Cell:
         self.gone = False
         self.beat_kept = float("-inf")
         self.weight = MAX_MESSAGE
+        self.weighed: Mapping[str, Value] | None = None
 
     @property
     def told(self) -> Device:

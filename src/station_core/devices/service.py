@@ -95,17 +95,17 @@ class DeviceService:
         return self._journal.append(change, delivery, added)
 
     def fits(self, external_id: str, report: Mapping[str, Value]) -> bool:
-        """Whether the device's state, as it is now, would take the report in; raise `Malformed` for one none would."""
+        """Whether the device's state, as it is, surely takes the report in; raise `Malformed` for what none does."""
         weight = object_weight(report, 2)
         try:
             cell = self._registry.named(external_id)
-            if cell.weight + weight > MAX_MESSAGE or len(cell.device.state) + len(report) > MAX_KEYS:
-                _merged_size(cell.device, report)
         except DeviceUnknown:
             return True  # it's told so in its turn
-        except Malformed:
-            return False
-        return True
+        state = cell.device.state
+        if cell.weight + weight > MAX_MESSAGE and cell.weighed is not state:
+            # Once a state, for in overload this is asked for each message: one that's nearly too large takes long.
+            cell.weight, cell.weighed = object_size(state), state
+        return cell.weight + weight <= MAX_MESSAGE and len(state.keys() | report.keys()) <= MAX_KEYS
 
     def receive_event(
         self,

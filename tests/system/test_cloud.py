@@ -93,6 +93,8 @@ async def test_a_station_is_claimed_survives_a_power_cut_and_can_be_unclaimed(tm
         cloud.claims = False
         assert (await station.call("POST", "/api/cloud/unclaim")).status_code == 204
         await status_of(station, "waiting_for_claim")
+        async with asyncio.timeout(WITHIN):  # what the station has said of itself may be on its way yet
+            await cloud.until(lambda: "claimSecret" in record.frames()[-1])
         assert record.frames()[-1]["claimSecret"] != handshake["claimSecret"]
         assert await station.stop() == 0
         log = station.log()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,3 +151,15 @@ def test_a_text_is_weighed_with_its_quotes_and_escapes() -> None:
     assert text_weight("on") == 4
     assert text_weight('a"b') == 6
     assert text_weight("ä") == 4
+
+
+@pytest.mark.parametrize(
+    "held",
+    [[[]] * 500 + [[n] for n in range(500)], [{} for _ in range(500)], [f"a {n}" for n in range(500)]],
+    ids=["lists", "objects", "texts"],
+)
+def test_what_holds_little_weighs_what_it_takes_in_memory(held: list[Value]) -> None:
+    in_memory = sys.getsizeof(held) + sum(sys.getsizeof(item) for item in held)
+
+    assert object_weight({"held": held}) >= in_memory * 0.9
+    assert object_size({"held": held}) < in_memory / 2

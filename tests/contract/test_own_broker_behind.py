@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiomqtt
@@ -14,7 +15,10 @@ from station_core.errors import StoreFull
 from tests.contract.broker_park import DOOR, LAMP, Park, running, write
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from station_core.devices.credentials import Account
 
 
 @pytest.fixture(autouse=True)
@@ -24,19 +28,36 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Disk:
+    """One that may be `full`, or `holds` the next file until it's `free`."""
+
     def __init__(self) -> None:
         self.full = False
-        self.busy = threading.Event()
-        self.free = threading.Event()
-        self.free.set()
+        self.holds = False
+        self.busy, self.free, self.ended = threading.Event(), threading.Event(), threading.Event()
 
     def write(self, path: Path, content: bytes) -> None:
         if self.full:
             raise StoreFull
-        if not self.free.is_set():
-            self.busy.set()
-            assert self.free.wait(10)
+        if not self.holds:
+            write(path, content)
+            return
+        self.holds = False
+        self.busy.set()
+        assert self.free.wait(10)
         write(path, content)
+        self.ended.set()
+
+
+@asynccontextmanager
+async def parked(folder: Path, disk: Disk) -> AsyncIterator[Park]:
+    park = Park(folder, write=disk.write)
+    async with running(park.broker):
+        await park.broker.admit(park.accounts)
+        yield park
+
+
+def without_lamp(park: Park) -> list[Account]:
+    return [account for account in park.accounts if account.external_id != LAMP]
 
 
 async def cut_off(lamp: aiomqtt.Client) -> None:
@@ -56,12 +77,10 @@ async def enters(park: Park, name: str) -> bool:
 
 async def test_who_is_removed_while_the_disk_is_full_is_thrown_out_once_there_is_room(tmp_path: Path) -> None:
     disk = Disk()
-    park = Park(tmp_path, write=disk.write)
-    async with running(park.broker):
-        await park.broker.admit(park.accounts)
+    async with parked(tmp_path, disk) as park:
         disk.full = True
         with pytest.raises(StoreFull):
-            await park.broker.admit([one for one in park.accounts if one.external_id != LAMP])
+            await park.broker.admit(without_lamp(park))
         async with park.device(LAMP) as lamp:
             disk.full = False
             await cut_off(lamp)
@@ -72,12 +91,10 @@ async def test_who_is_removed_while_the_disk_is_full_is_thrown_out_once_there_is
 
 async def test_who_is_removed_is_thrown_out_though_the_caller_gave_up(tmp_path: Path) -> None:
     disk = Disk()
-    park = Park(tmp_path, write=disk.write)
-    async with running(park.broker):
-        await park.broker.admit(park.accounts)
+    async with parked(tmp_path, disk) as park:
         async with park.device(LAMP) as lamp:
-            disk.free.clear()
-            removing = asyncio.create_task(park.broker.admit([one for one in park.accounts if one.external_id != LAMP]))
+            disk.holds = True
+            removing = asyncio.create_task(park.broker.admit(without_lamp(park)))
             await asyncio.to_thread(disk.busy.wait, 10)
             removing.cancel()
             disk.free.set()
@@ -91,33 +108,32 @@ async def test_who_is_removed_is_thrown_out_though_the_caller_gave_up(tmp_path: 
 
 async def test_no_older_list_comes_after_a_newer_one(tmp_path: Path) -> None:
     disk = Disk()
-    park = Park(tmp_path, write=disk.write)
-    async with running(park.broker):
-        await park.broker.admit(park.accounts)
-        disk.free.clear()
+    async with parked(tmp_path, disk) as park:
+        disk.holds = True
         older = asyncio.create_task(park.broker.admit(park.accounts))
         await asyncio.to_thread(disk.busy.wait, 10)
         older.cancel()
-        newer = asyncio.create_task(park.broker.admit([one for one in park.accounts if one.external_id != LAMP]))
-        await asyncio.sleep(0)
+        newer = asyncio.create_task(park.broker.admit(without_lamp(park)))
+        await asyncio.wait([newer], timeout=0.5)  # it has all the time to go ahead of the older one
         disk.free.set()
         await newer
+        await asyncio.to_thread(disk.ended.wait, 10)
+        named = (tmp_path / "passwords").read_text()
         entered = [await enters(park, name) for name in (LAMP, DOOR)]
 
     assert older.cancelled()
+    assert f"{LAMP}:" not in named  # a broker that is started anew reads it, too
     assert entered == [False, True]
 
 
 async def test_a_newer_list_whose_bringer_gave_up_comes_behind_the_older_one(tmp_path: Path) -> None:
     disk = Disk()
-    park = Park(tmp_path, write=disk.write)
-    async with running(park.broker):
-        await park.broker.admit(park.accounts)
+    async with parked(tmp_path, disk) as park:
         async with park.device(LAMP) as lamp:
-            disk.free.clear()
+            disk.holds = True
             older = asyncio.create_task(park.broker.admit(park.accounts))
             await asyncio.to_thread(disk.busy.wait, 10)
-            newer = asyncio.create_task(park.broker.admit([one for one in park.accounts if one.external_id != LAMP]))
+            newer = asyncio.create_task(park.broker.admit(without_lamp(park)))
             await asyncio.sleep(0)
             newer.cancel()
             disk.free.set()

@@ -128,7 +128,7 @@ class MosquittoBroker:
     async def _tell(self, process: Process) -> Login:
         """Have it read the newest list; who can enter once it has. Raise `BrokerUnavailable`."""
         newcomer = self._newcomer()
-        writing = asyncio.ensure_future(asyncio.to_thread(self._write_passwords, newcomer))
+        writing = asyncio.get_running_loop().run_in_executor(None, self._write_passwords, newcomer)
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
